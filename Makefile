@@ -4,6 +4,7 @@ SHELL := /bin/sh
 PY := .venv/bin/python
 PORT ?= 8080
 FRESH ?= 0
+REGIONS ?= 1
 TEST_WORKERS ?= 2
 
 .PHONY: help up setup setup-dev test check bench soak loadtest fleet-sim lock proto docs fmt clean
@@ -11,8 +12,8 @@ TEST_WORKERS ?= 2
 help: ## List the targets
 	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' Makefile
 
-up: setup ## Run the whole platform on loopback, with a sample film (PORT=8080; FRESH=1 deletes the state first)
-	@exec .venv/bin/matinee up --port $(PORT) --fresh $(FRESH) --with-parent
+up: setup ## Run the whole platform on loopback, with a sample film (PORT=8080; FRESH=1 deletes the state first; REGIONS=2)
+	@exec .venv/bin/matinee up --port $(PORT) --fresh $(FRESH) --regions $(REGIONS) --with-parent
 
 setup: ## Install everything without starting it
 	@sh tools/setup.sh run

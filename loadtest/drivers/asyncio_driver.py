@@ -7,6 +7,7 @@ import ssl
 from collections.abc import Callable, Coroutine, Iterable, Mapping
 from random import Random
 from typing import Any
+from urllib.parse import urlsplit
 
 from loadtest.drivers.body_checks import BodyChecks
 from loadtest.drivers.connection import Connection
@@ -146,4 +147,5 @@ class AsyncioDriver:
     def note_object(self, fetch: Fetch) -> None:
         """Count a media object that was asked for."""
         if fetch.kind in _MEDIA and len(self._objects) < MAX_OBJECTS:
-            self._objects.add(hash((without_token(fetch.address), fetch.byte_range)))
+            # By the path: one object has several addresses where several edges serve it.
+            self._objects.add(hash((urlsplit(without_token(fetch.address)).path, fetch.byte_range)))

@@ -12,6 +12,7 @@ from loadtest.nodes.series import Node, Sample, Series
 
 _TIMEOUT = aiohttp.ClientTimeout(total=2.0)
 _MAX_BODY = 4 << 20
+ORIGIN_REQUESTS = "matinee_origin_requests_total"
 
 
 class NodePoller:
@@ -58,6 +59,7 @@ async def _look_at(session: aiohttp.ClientSession, node: Node, at_s: float) -> S
         hits=_sum(stats.get("hits"), stats.get("stale_hits"), stats.get("collapsed")),
         misses=stats.get("misses"),
         fills=metrics.get("matinee_edge_fills_total"),
+        bodies=_sum(*(metrics.get(f'{ORIGIN_REQUESTS}{{status="{status}"}}') for status in (200, 206))),
         bytes_sent=stats.get("bytes_sent"),
         bytes_filled=stats.get("bytes_filled"),
         cpu_s=used.cpu_s if used else None,
@@ -76,16 +78,17 @@ def _sum(*values: float | None) -> float | None:
 
 
 def parse_metrics(text: str) -> dict[str, float]:
-    """Prometheus text → the sum of each metric over its labels. Lines that are none are passed over."""
+    """Prometheus text → each metric as written, and its sum over its labels. Lines that are none are passed over."""
     sums: dict[str, float] = {}
     for line in text.splitlines():
         name, _, value = line.rpartition(" ")
         if not line.startswith("#") and name:
-            name = name.partition("{")[0]
             try:
-                sums[name] = sums.get(name, 0.0) + float(value)
+                number = float(value)
             except ValueError:
                 continue
+            for each in {name, name.partition("{")[0]}:
+                sums[each] = sums.get(each, 0.0) + number
     return sums
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
@@ -30,7 +30,7 @@ class Node:
     pid: int | None = None
 
 
-COUNTERS = ("requests", "hits", "misses", "fills", "bytes_sent", "bytes_filled", "cpu_s")
+COUNTERS = ("requests", "hits", "misses", "fills", "bodies", "bytes_sent", "bytes_filled", "cpu_s")
 GAUGES = ("connections", "rss_bytes", "anon_bytes", "ram_bytes", "disk_bytes", "objects")
 
 
@@ -39,8 +39,9 @@ class Sample:
     """One look at a node. A figure that could not be read is None. `at_s` is story time since the run's start.
 
     `hits` are responses from the cache, stale ones included; `misses` the others; `fills` are requests to upstream, of
-    which a shield sends one for all viewers, and which count what was prefetched too. `anon_bytes` is memory besides
-    files and shared memory, where Matinee's caches lie.
+    which a shield sends one for all viewers, and which count what was prefetched too. `bodies` are an origin's
+    responses with a body: it answers 304 where a cache asks whether a playlist is still current. `anon_bytes` is
+    memory besides files and shared memory, where Matinee's caches lie.
     """
 
     at_s: float
@@ -48,6 +49,7 @@ class Sample:
     hits: float | None = None
     misses: float | None = None
     fills: float | None = None
+    bodies: float | None = None
     bytes_sent: float | None = None
     bytes_filled: float | None = None
     cpu_s: float | None = None
@@ -123,3 +125,12 @@ def busiest(series: Iterable[Series], role: NodeRole) -> str | None:
     """The node of a role that sent the most bytes so far; the first by name when all are equal."""
     names = sorted((-(each.total("bytes_sent") or 0.0), each.node.name) for each in series if each.node.role is role)
     return names[0][1] if names else None
+
+
+def busiest_region(series: Iterable[Series], regions: Mapping[str, str]) -> str:
+    """The region whose edges sent the most bytes so far, the first that `regions` (edge → region) names at a draw."""
+    sent = dict.fromkeys(regions.values(), 0.0)
+    for each in series:
+        if each.node.name in regions:
+            sent[regions[each.node.name]] += each.total("bytes_sent") or 0.0
+    return max(sent, key=lambda region: sent[region])

@@ -64,6 +64,7 @@ METRICS = (
     Metric("segmentTtfbMs.p99", Dimension.TIME, _LOW, "Segment request to first byte, 99th percentile."),
     Metric("hitRatio", Dimension.SHARE, _HIGH, "Edge responses from the cache, by all edge responses."),
     Metric("originRequests", Dimension.COUNT, _LOW, "Requests to the origin, by the shields' count."),
+    Metric("originBodies", Dimension.COUNT, _LOW, "Those that it answered with a body: nothing was fetched by a 304."),
     Metric("originOffload", Dimension.SHARE, _HIGH, "Share of the players' bytes that the origin did not send."),
     Metric("objects", Dimension.COUNT, _SAME, "Different objects that players requested."),
     Metric("edgeCpuSeconds", Dimension.COUNT, _LOW, "CPU seconds of all edges."),

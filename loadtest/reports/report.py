@@ -150,10 +150,19 @@ def _delivery(totals: Totals, series: Sequence[Series], player_bytes: int) -> di
         "hitRatio": None if hit_ratio is None else round(hit_ratio, 5),
         "requestsByTier": by_tier,
         "originRequests": origin_requests,
+        "originBodies": _origin_bodies(series),
         "originBytes": origin_bytes,
         "originOffload": None if origin_bytes is None else round(1 - ratio(origin_bytes, player_bytes), 5),
         "edgeCpuSeconds": None if cpu is None else round(cpu, 3),
     }
+
+
+def _origin_bodies(series: Sequence[Series]) -> float | None:
+    """Bodies that the origins sent to caches. They count each look at their figures as well, after it has happened."""
+    looked_at = [each for each in series if each.node.role is NodeRole.ORIGIN and each.total("bodies") is not None]
+    if not looked_at:
+        return None
+    return max(0.0, sum((each.total("bodies") or 0.0) - (each.samples - each.missed - 1) for each in looked_at))
 
 
 def _run(facts: RunFacts) -> dict[str, Any]:

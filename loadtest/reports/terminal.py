@@ -17,7 +17,7 @@ _ALWAYS_SHOWN = frozenset(
     {
         "startupMs.p50", "startupMs.p95", "startupMs.p99", "rebufferRatio.mean", "rebufferRatio.p95",
         "longestStallMs.max", "bitrateMean", "switchesMean", "errors", "requests", "failedRequests", "bytes",
-        "hitRatio", "originRequests", "originOffload", "objects", "edgeCpuSeconds", "pacingErrorP95",
+        "hitRatio", "originRequests", "originBodies", "originOffload", "objects", "edgeCpuSeconds", "pacingErrorP95",
     }
 )  # fmt: skip
 

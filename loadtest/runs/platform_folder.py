@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from loadtest.nodes.series import Node, NodeRole, Series, busiest
+from loadtest.nodes.series import Node, NodeRole, Series, busiest, busiest_region
 from loadtest.runs.actions import Words
 
 PROGRAMS = "programs.json"
@@ -46,11 +46,25 @@ class PlatformFolder:
         self.page()
         return [_node(row) for row in self._last]
 
+    def _regions(self) -> dict[str, str]:
+        """Edge → region."""
+        return {row["name"]: str(row["region"]) for row in self._last if row.get("region")}
+
+    @property
+    def region_count(self) -> int:
+        """Regions that have edges."""
+        self.page()
+        return len(set(self._regions().values()))
+
     def words(self, series: Iterable[Series]) -> Words:
         """What actions may name."""
         rows = {row["name"]: row for row in self._last}
         edge = busiest(series, NodeRole.EDGE) or next((row["name"] for row in self._last if row["role"] == "edge"), "")
+        regions = self._regions()
+        # With one region alone nothing is left for its viewers to move to.
+        region = {"busiest_region": (busiest_region(series, regions),)} if len(set(regions.values())) > 1 else {}
         return {
+            **region,
             "state": (str(self.state),),
             "control": (rows["control"]["admin"],),
             "control_key": (str(self.state / "control" / "api-key"),),
@@ -67,6 +81,6 @@ def _node(row: dict[str, Any]) -> Node:
         role=role,
         stats=f"{row['admin']}/stats" if has_stats else None,
         # Rendering /metrics takes CPU, so the edges, whose CPU is measured, are not asked for it.
-        metrics=f"{row['admin']}/metrics" if role is NodeRole.SHIELD else None,
+        metrics=f"{row['admin']}/metrics" if role in (NodeRole.SHIELD, NodeRole.ORIGIN) else None,
         pid=row["pid"],
     )

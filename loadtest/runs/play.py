@@ -56,8 +56,11 @@ def run_of(settings: LoadtestSettings, story: Story) -> Run:
     for name, action in story.actions.items():
         if max((*action.starts_at(seconds), action.stops_at(seconds))) > seconds:
             raise BadSettings("seconds", f"action `{name}` of the story lies after a run of {seconds:g} s")
-    if story.needs_regions > 1:
-        raise BadSettings("target", f"{story.name} needs a platform of {story.needs_regions} regions; this one has 1")
+    regions = platform.region_count if platform is not None else 1
+    if story.needs_regions > max(1, regions):
+        needed = story.needs_regions
+        hint = f"this one has {max(1, regions)}; start it by `matinee up --regions {needed}`"
+        raise BadSettings("target", f"{story.name} needs a platform of {needed} regions: {hint}")
     return Run(
         story=story,
         target=settings.target,

@@ -1,5 +1,6 @@
 """The ten stories in a row."""
 
+import json
 from types import SimpleNamespace
 
 import pytest
@@ -35,6 +36,13 @@ def test_all_are_played_but_those_that_need_more_regions(played, tmp_path, capsy
     out = capsys.readouterr().out
     assert "region-dies: NOT PLAYED" in out
     assert "7 players, generator at 10% of a core" in out
+
+
+def test_a_platform_of_two_regions_is_played_all_ten(played, tmp_path):
+    edges = [{"name": region, "role": "edge", "pid": 1, "url": "u", "region": region} for region in ("local", "east")]
+    (tmp_path / "programs.json").write_text(json.dumps({"page": "http://t", "programs": edges}))
+    assert run(settings(tmp_path)) == 0
+    assert [call[0] for call in played[0]] == names_of(())
 
 
 @pytest.mark.parametrize(("code", "says"), [(1, "FAILED"), (2, "could not be played")])

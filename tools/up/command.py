@@ -24,7 +24,17 @@ from tools.up.enrol import enrol_members
 from tools.up.film import SelectedFilm, ingest, select_film, write_metadata
 from tools.up.keys import ensure_keys
 from tools.up.output import address_tables, say
-from tools.up.plan import KID, PORTS_ABOVE, Addresses, Plan, PlannedProgram, all_programs, ingest_arguments, waves
+from tools.up.plan import (
+    KID,
+    PORTS_ABOVE,
+    REGIONS,
+    Addresses,
+    Plan,
+    PlannedProgram,
+    all_programs,
+    ingest_arguments,
+    waves,
+)
 from tools.up.ports import check_ports
 from tools.up.programs import ProgramsFile
 from tools.up.state import FILMS, LockFile, claim_folder, finish_wipe, hold_lock, wipe
@@ -52,6 +62,13 @@ class UpSettings:
         COUNTRY, "DE", "Country of viewers whose address has no known country, such as 127.0.0.1."
     )
     geo: Path | None = setting(PATH_OR_OFF, "off", "An .mmdb file that maps viewers' addresses to countries, or off.")
+    regions: int = setting(
+        INTEGER,
+        "1",
+        "Regions, each with two edges; viewers of this machine are in the first one.",
+        least=1,
+        most=len(REGIONS),
+    )
     drain: float = setting(
         DURATION, "5s", "How long running responses may take to finish at a stop.", least=0, most=300
     )
@@ -80,7 +97,7 @@ def _run(settings: UpSettings) -> int:
     if settings.geo is not None and not settings.geo.is_file():
         raise BadSettings("geo", f"there is no file {settings.geo}")
     geo = settings.geo.absolute() if settings.geo else None
-    plan = Plan(Addresses(settings.port), state, settings.default_country, geo, settings.drain)
+    plan = Plan(Addresses(settings.port), state, settings.default_country, geo, settings.drain, settings.regions)
     claim_folder(state)
     with hold_lock(state) as lock:
         check_ports(all_programs(plan))

@@ -10,7 +10,7 @@ from kernel.errors import BadSettings, StorageFailed
 from kernel.fleet.identity import BadIdentity, fingerprint
 from rpc.identity_file import IdentityFile, write_private
 from tools.fleet.enrol import create_enrolment, read_key
-from tools.up.plan import REGION, Member, Plan
+from tools.up.plan import Member, Plan
 
 DAY = 86_400.0
 
@@ -22,7 +22,7 @@ async def enrol_members(plan: Plan, now: float, ask: CreateToken = create_enrolm
     trusted = _trusted(plan.authority)
     waiting = [member for member in plan.members if not has_valid_identity(member, trusted, now)]
     for member in waiting:
-        asked = {"id": member.id, "role": member.role, "region": REGION, "ttl": DAY}
+        asked = {"id": member.id, "role": member.role, "region": member.region, "ttl": DAY}
         made = await ask(plan.addresses.control_rest, read_key(plan.control_key), asked)
         write_private(member.token, made["token"].encode() + b"\n")
     return [member.id for member in waiting]

@@ -1,4 +1,7 @@
-"""`matinee outage PROGRAM`: kill one program of a running `matinee up` and keep it down, for drills and load tests."""
+"""`matinee outage PROGRAM`: kill a program of a running `matinee up` and keep it down, for drills and load tests.
+
+PROGRAM may be a region: all its edges die at once.
+"""
 
 from __future__ import annotations
 
@@ -33,36 +36,49 @@ SETTINGS = OutageSettings
 
 def run(settings: OutageSettings, program: str) -> int:
     """Returns 0 once the program is down, or with --end once it runs again."""
-    _row(settings.state, program)
-    hold = settings.state / OUTAGES / program
+    names = _named(_rows(settings.state), program)
+    holds = [settings.state / OUTAGES / name for name in names]
     if settings.end:
-        hold.unlink(missing_ok=True)
-        pid = _await(settings, program, _answers, "does not answer")["pid"]
-        print(f"{program} is running again (process {pid})")
+        for hold in holds:
+            hold.unlink(missing_ok=True)
+        for name in names:
+            pid = _await(settings, name, _answers, "does not answer")["pid"]
+            print(f"{name} is running again (process {pid})")
         return 0
-    hold.touch(mode=0o600)
-    pid = _row(settings.state, program)["pid"]
-    if pid and _is_supervised(pid):
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(pid, signal.SIGKILL)  # each program leads a process group of its own
-    _await(settings, program, lambda row: not row["pid"] or row["pid"] != pid, "still runs")
-    print(f"{program} is down; end the outage with `matinee outage {program} --end`")
+    for hold in holds:
+        hold.touch(mode=0o600)
+    rows = _rows(settings.state)
+    pids = {name: rows[name]["pid"] for name in names}
+    for pid in pids.values():
+        if pid and _is_supervised(pid):
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(pid, signal.SIGKILL)  # each program leads a process group of its own
+    for name, pid in pids.items():
+        _await(settings, name, lambda row, pid=pid: not row["pid"] or row["pid"] != pid, "still runs")
+    print(f"{', '.join(names)} down; end the outage with `matinee outage {program} --end`")
     return 0
 
 
-def _row(state: Path, program: str) -> dict[str, Any]:
+def _rows(state: Path) -> dict[str, dict[str, Any]]:
     try:
-        rows = read_programs(state)
+        return read_programs(state)
     except (OSError, ValueError, KeyError):
         raise BadSettings("state", f"no `matinee up` is running on {state}") from None
-    if program not in rows:
-        raise MatineeError(f"there is no program {program!r}; the programs are {', '.join(rows)}")
-    return rows[program]
+
+
+def _named(rows: dict[str, dict[str, Any]], program: str) -> list[str]:
+    """The program, or the edges of the region."""
+    found = [name for name, row in rows.items() if program in (name, row.get("region"))]
+    if not found:
+        regions = sorted({row["region"] for row in rows.values() if row.get("region")})
+        there = f"the programs are {', '.join(rows)}, the regions {', '.join(regions)}"
+        raise MatineeError(f"there is no program or region {program!r}; {there}")
+    return found
 
 
 def _await(settings: OutageSettings, program: str, is_done: Any, trouble: str) -> dict[str, Any]:
     until = time.monotonic() + settings.within
-    while not is_done(row := _row(settings.state, program)):
+    while not is_done(row := _rows(settings.state)[program]):
         if time.monotonic() > until:
             raise MatineeError(f"{program} {trouble} after {settings.within:g} s; is `matinee up` still running?")
         time.sleep(_POLL_SECONDS)

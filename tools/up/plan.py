@@ -11,6 +11,9 @@ PORTS_ABOVE = 1002
 
 KID = "matinee-1"
 REGION = "local"
+REGIONS = (REGION, "east", "north", "west")
+"""Names of the regions, in order; the viewers of this machine are in the first."""
+EDGES_PER_REGION = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +25,8 @@ class PlannedProgram:
     listens: tuple[tuple[str, int], ...]
     health: str
     purpose: str
+    region: str = ""
+    """Where an edge stands; others have none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +36,7 @@ class Member:
     id: str
     role: str
     folder: Path
+    region: str = REGION
 
     @property
     def token(self) -> Path:
@@ -49,10 +55,9 @@ class Addresses:
         """The URL of the viewers' page."""
         return f"http://127.0.0.1:{self.port}"
 
-    @property
-    def edges(self) -> tuple[str, str]:
-        """The two edges' base URLs: one port on two loopback addresses, so that players can clone pathways."""
-        return f"http://127.0.0.1:{self.port + 1}", f"http://127.0.0.2:{self.port + 1}"
+    def edge(self, number: int) -> str:
+        """An edge's base URL, from 1: one port on several loopback addresses, so that players can clone pathways."""
+        return f"http://127.0.0.{number}:{self.port + 1}"
 
     @property
     def shield(self) -> str:
@@ -89,6 +94,12 @@ class Plan:
     default_country: str
     geo: Path | None
     drain: float
+    regions: int = 1
+
+    @property
+    def edge_numbers(self) -> range:
+        """The edges of all regions, those of the first region first."""
+        return range(1, 1 + EDGES_PER_REGION * self.regions)
 
     @property
     def key(self) -> Path:
@@ -115,8 +126,10 @@ class Plan:
         """All nodes that have a certificate of the fleet."""
         return (
             Member("shield1", "shield", self.state / "shield" / "fleet"),
-            Member("edge1", "edge", self.state / "edge1" / "fleet"),
-            Member("edge2", "edge", self.state / "edge2" / "fleet"),
+            *(
+                Member(f"edge{number}", "edge", self.state / f"edge{number}" / "fleet", region_of(number))
+                for number in self.edge_numbers
+            ),
             Member("services", "service", self.state / "services" / "fleet"),
         )
 
@@ -131,12 +144,17 @@ class Plan:
         return self.state / "services" / "api.key"
 
 
+def region_of(number: int) -> str:
+    """The region that an edge stands in."""
+    return REGIONS[(number - 1) // EDGES_PER_REGION]
+
+
 def waves(plan: Plan) -> tuple[tuple[PlannedProgram, ...], ...]:
     """The programs in start order; those of a wave start concurrently. Nodes enrol once control runs."""
     return (
         (_origin(plan), _control(plan)),
         (_shield(plan),),
-        (*(_edge(plan, number) for number in (1, 2)), _services(plan)),
+        (*(_edge(plan, number) for number in plan.edge_numbers), _services(plan)),
     )
 
 
@@ -217,18 +235,28 @@ def _edge(plan: Plan, number: int) -> PlannedProgram:
         *("--ram", "256MiB", "--disk", "2GiB", "--tokens", "required", "--keys", str(plan.key_set)),
         *_geo(plan),
         *_joins(plan, name),
-        *("--region", REGION),
+        # Control knows the others' region from their enrolment. They serve the paths of any region, since viewers of
+        # the first one come to them when its edges are down.
+        *(("--region", REGION) if region_of(number) == REGION else ()),
         *("--access-log", str(plan.state / "logs" / f"{name}-access.log"), *_drain(plan)),
     )
     health = f"http://{host}:{port + 1000}/healthz"
-    return PlannedProgram(name, arguments, ((host, port), (host, port + 1000)), health, "serves viewers from its cache")
+    region = region_of(number)
+    purpose = "serves viewers from its cache" + (f", in region {region}" if plan.regions > 1 else "")
+    return PlannedProgram(name, arguments, ((host, port), (host, port + 1000)), health, purpose, region)
 
 
 def _services(plan: Plan) -> PlannedProgram:
     addresses = plan.addresses
     arguments = (
         *("services", "--listen", f"127.0.0.1:{addresses.port}", "--data", str(plan.state / "services")),
-        *("--origin", addresses.origin, *_joins(plan, "services"), "--edges", ",".join(addresses.edges)),
+        *(
+            "--origin",
+            addresses.origin,
+            *_joins(plan, "services"),
+            "--edges",
+            ",".join(map(addresses.edge, plan.edge_numbers)),
+        ),
         *("--region", REGION, "--signing-key", str(plan.key), "--kid", KID, "--insecure-dev", "on"),
         *("--guest-tier", "uhd", "--guest-streams", "4"),
         *_geo(plan),

@@ -1,10 +1,10 @@
 """The programs of a running `matinee up`, in a file of its state folder: for load tests, drills and scripts.
 
     {"page": "http://127.0.0.1:8080", "programs": [{"name": "edge1", "role": "edge", "pid": 4711,
-     "url": "http://127.0.0.1:8081", "admin": "http://127.0.0.1:9081"}, …]}
+     "url": "http://127.0.0.1:8081", "admin": "http://127.0.0.1:9081", "region": "local"}, …]}
 
 `pid` is null while the program does not run; `admin` is where /stats and /metrics are. The file is replaced whenever a
-process starts or ends.
+process starts or ends. Edges alone have a `region`.
 """
 
 from __future__ import annotations
@@ -50,7 +50,8 @@ def _row(program: PlannedProgram, pid: int | None) -> dict[str, Any]:
     scheme = "" if program.name == "control" else "http://"  # control's first port is gRPC
     admin = f"http://{others[0][0]}:{others[0][1]}" if others else f"http://{host}:{port}"
     role = program.arguments[0]
-    return {"name": program.name, "role": role, "pid": pid, "url": f"{scheme}{host}:{port}", "admin": admin}
+    row = {"name": program.name, "role": role, "pid": pid, "url": f"{scheme}{host}:{port}", "admin": admin}
+    return row | ({"region": program.region} if program.region else {})
 
 
 def read_programs(state: Path) -> dict[str, dict[str, Any]]:

@@ -10,7 +10,7 @@ from loadtest.nodes.series import Node, NodeRole
 
 @pytest.fixture
 async def address():
-    state = {"requests": 10}
+    state = {"requests": 10, "bodies": 0}
 
     async def stats(_):
         state["requests"] += 5
@@ -19,7 +19,10 @@ async def address():
         )
 
     async def metrics(_):
-        return web.Response(text='# HELP x\nmatinee_edge_fills_total{end="done"} 7\nx_total{a="b"} 1\n')
+        state["bodies"] += 2
+        text = f'# HELP x\nmatinee_edge_fills_total{{end="done"}} 7\nx_total{{a="b"}} {state["bodies"]}\n'
+        rows = (f'matinee_origin_requests_total{{status="{each}"}} {state["bodies"]}\n' for each in (200, 206, 304))
+        return web.Response(text=text + "".join(rows))
 
     async def broken(_):
         return web.Response(text="[1, 2")
@@ -54,6 +57,11 @@ async def test_a_shield_is_asked_for_its_metrics(address):
     assert found.total("fills") == 0
 
 
+async def test_what_an_origin_sends_with_a_body_is_counted(address):
+    found = (await looked_at(Node("o", NodeRole.ORIGIN, metrics=f"{address}/metrics")))["o"]
+    assert found.total("bodies") == 4
+
+
 @pytest.mark.parametrize("path", ["/broken", "/missing"])
 async def test_what_a_node_answers_badly_is_a_missed_look(address, path):
     found = (await looked_at(Node("e", NodeRole.EDGE, stats=address + path, metrics=address + path)))["e"]
@@ -68,5 +76,5 @@ async def test_a_dead_node_is_a_missed_look():
 def test_metrics_are_summed_over_their_labels():
     text = '# TYPE a counter\na_total{b="1"} 2\na_total{b="2"} 3.5\nc 1e3\nbroken line\n\nd{x="y z"} NaN\n'
     found = parse_metrics(text)
-    assert (found["a_total"], found["c"]) == (5.5, 1000)
+    assert (found["a_total"], found['a_total{b="2"}'], found["c"]) == (5.5, 3.5, 1000)
     assert "broken" not in found

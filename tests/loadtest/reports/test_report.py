@@ -51,7 +51,7 @@ def test_the_fixed_fields_are_there_and_the_whole_is_json():
 def test_every_metric_that_sessions_alone_give_is_in_the_report():
     report = build_report(facts(objects=7), totals())
     missing = {metric.name for metric in METRICS if value_of(report, metric) is None}
-    assert missing == {"originRequests", "originOffload", "edgeCpuSeconds"}
+    assert missing == {"originRequests", "originBodies", "originOffload", "edgeCpuSeconds"}
 
 
 def test_the_nodes_counters_beat_what_responses_say():
@@ -65,6 +65,14 @@ def test_the_nodes_counters_beat_what_responses_say():
     assert report["originOffload"] == pytest.approx(0.9)
     assert report["edgeCpuSeconds"] == 0.5
     assert build_report(facts(), totals())["hitRatio"] == 0.5, "by Cache-Status"
+
+
+def test_bodies_of_the_origin_are_those_sent_to_caches():
+    """It counts each of the three looks after it has happened: two of them are in the rise."""
+    origin = series(
+        "o", NodeRole.ORIGIN, *(Sample(at_s, bodies=bodies, cpu_s=at_s) for at_s, bodies in ((0, 5), (30, 8), (60, 17)))
+    )
+    assert build_report(facts(), totals(), [origin])["originBodies"] == 10
 
 
 def test_failures_are_told_by_node_and_outcome():

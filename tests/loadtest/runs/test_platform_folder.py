@@ -56,9 +56,27 @@ def test_each_program_is_asked_where_its_figures_are(folder):
     assert nodes["edge1"].stats == "http://127.0.0.1:91/stats"
     assert nodes["edge1"].metrics is None
     assert nodes["shield"].metrics == "http://127.0.0.1:92/metrics"
-    assert nodes["origin"].metrics is None, "an origin counts what asks for its metrics"
+    assert nodes["origin"].metrics == "http://127.0.0.1:83/metrics"
     assert nodes["control"].stats is None
     assert nodes["edge2"].pid is None
+
+
+def test_actions_name_the_busiest_region_where_there_are_two(folder):
+    rows = [row | {"region": "local"} if row["role"] == "edge" else row for row in PROGRAMS]
+    one = folder(rows)
+    assert one.region_count == 1
+    assert "busiest_region" not in one.words([])
+    more = {"role": "edge", "pid": 6, "region": "east"}
+    east = [more | {"name": name, "url": f"http://127.0.0.3:{name}", "admin": ""} for name in ("edge3", "edge4")]
+    two = folder([*rows, *east])
+    assert two.region_count == 2
+    assert two.words([])["busiest_region"] == ("local",)
+    sent = {"edge1": 10, "edge3": 6, "edge4": 6}
+    series = [Series(node, 60.0) for node in two.nodes() if node.name in sent]
+    for each in series:
+        for at_s, count in ((0, 0), (1, sent[each.node.name])):
+            each.add_sample(Sample(at_s, bytes_sent=count))
+    assert two.words(series)["busiest_region"] == ("east",)
 
 
 def test_actions_name_the_busiest_edge(folder):

@@ -53,6 +53,7 @@ def test_the_file_says_where_each_program_is(programs, tmp_path):
     rows = read_programs(tmp_path)
     assert rows["edge2"] == {
         "name": "edge2", "role": "edge", "pid": 4711, "url": "http://127.0.0.2:8081", "admin": "http://127.0.0.2:9081",
+        "region": "local",
     }  # fmt: skip
     assert rows["origin"]["pid"] is None
     assert rows["control"]["url"] == "127.0.0.1:8084"
@@ -68,6 +69,17 @@ def test_an_outage_kills_the_program_and_holds_it_down(programs, tmp_path):
     assert not programs.is_held_down("edge2")
     programs.clear_outages()
     assert not programs.is_held_down("edge1")
+
+
+def test_an_outage_of_a_region_holds_down_all_its_edges(tmp_path, capsys):
+    programs = ProgramsFile(Plan(Addresses(8080), tmp_path, "DE", None, 5.0, regions=2))
+    programs.clear_outages()
+    with supervised(programs, tmp_path, "edge3") as process:
+        assert run(settings(tmp_path), "east") == 0
+        assert process.wait(timeout=5) == -9
+    held = [name for name in read_programs(tmp_path) if programs.is_held_down(name)]
+    assert held == ["edge3", "edge4"]
+    assert "edge3, edge4 down" in capsys.readouterr().out
 
 
 def test_an_outage_kills_nothing_that_is_not_supervised(programs, tmp_path):

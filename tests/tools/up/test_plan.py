@@ -32,6 +32,19 @@ def test_the_ports_are_those_that_people_script_against():
     }
 
 
+def test_a_second_region_has_edges_of_its_own_that_serve_every_path():
+    plan = Plan(Addresses(8080), Path("/state"), "DE", None, 5.0, regions=2)
+    parts = {part.name: part for part in all_programs(plan)}
+    assert {name: part.region for name, part in parts.items() if part.region} == {
+        "edge1": "local", "edge2": "local", "edge3": "east", "edge4": "east",
+    }  # fmt: skip
+    assert parts["edge4"].listens == (("127.0.0.4", 8081), ("127.0.0.4", 9081))
+    assert "--region" in parts["edge1"].arguments
+    assert "--region" not in parts["edge3"].arguments
+    assert "http://127.0.0.4:8081" in dict(pairwise(parts["services"].arguments))["--edges"]
+    assert {member.id: member.region for member in plan.members}["edge3"] == "east"
+
+
 def test_no_two_programs_want_one_place_and_none_is_above_the_highest():
     listens = [place for part in PARTS.values() for place in part.listens]
     assert len(set(listens)) == len(listens)
