@@ -5,7 +5,6 @@ import http.server
 import subprocess
 import sys
 import threading
-from pathlib import Path
 
 import pytest
 
@@ -13,7 +12,7 @@ from kernel.errors import BadSettings, MatineeError
 from tools.up.outage import OutageSettings, run
 from tools.up.plan import Addresses, Plan
 from tools.up.programs import ProgramsFile, read_programs
-from tools.up.state import OUTAGES, PROGRAMS
+from tools.up.state import OUTAGES
 
 
 @pytest.fixture
@@ -46,19 +45,6 @@ def supervised(programs, tmp_path, name="edge1"):
 
 def settings(state, end=False, within=10.0):
     return OutageSettings(state, end, within)
-
-
-def test_the_file_says_where_each_program_is(programs, tmp_path):
-    programs.write({"edge2": 4711})
-    rows = read_programs(tmp_path)
-    assert rows["edge2"] == {
-        "name": "edge2", "role": "edge", "pid": 4711, "url": "http://127.0.0.2:8081", "admin": "http://127.0.0.2:9081",
-        "region": "local",
-    }  # fmt: skip
-    assert rows["origin"]["pid"] is None
-    assert rows["control"]["url"] == "127.0.0.1:8084"
-    assert rows["control"]["admin"] == "http://127.0.0.1:8085"
-    assert Path(tmp_path / PROGRAMS).stat().st_mode & 0o077 == 0
 
 
 def test_an_outage_kills_the_program_and_holds_it_down(programs, tmp_path):
