@@ -83,7 +83,7 @@ from services.users.passwords import PasswordThreads
 from services.users.routes import UserRoutes
 from services.users.service import UserPolicy, UserService
 from services.users.store.user_store import UserStore
-from services.users_adapters import UsersForPlayback, as_access_verifier
+from services.users_adapters import MaturityLimits, UsersForPlayback, as_access_verifier
 from system.private_files import read_secret
 from system.sealing import load_sealing_keys
 
@@ -167,7 +167,7 @@ class _Builder:
         if settings.runs("playback"):
             await self._playback()
         if settings.runs("search"):
-            self._search()
+            await self._search()
         if settings.runs("recommend"):
             await self._recommend()
         if settings.runs("gateway"):
@@ -340,16 +340,28 @@ class _Builder:
             self.routes += _make_oidc_routes(settings, service, lookup, self.clock)
         self.authenticator = replace(self.authenticator, verify_access=as_access_verifier(service))
 
-    def _search(self) -> None:
-        from services.search.index import TitleIndex
-        from services.search.routes import SearchRoutes
+    async def _search(self) -> None:
+        from services.search.index.generations import Generations
+        from services.search.learning.learning import Learning
+        from services.search.learning.store import LearningStore
+        from services.search.operator_routes import SearchOperatorRoutes
+        from services.search.routes import SearchRoutes, no_limit
         from services.search.service import SearchService
 
+        settings = self.settings
+        store = LearningStore(locate_database(settings, "search"))
+        await store.open()
+        self.stack.push_async_callback(store.close)
+        self.personal_data.append(store)
         titles = CatalogueForSearch(self.store, self.feed)
-        service = SearchService(titles, TitleIndex(self.settings.data / "search"), self.counters)
+        folder = Generations(settings.data / "search")
+        service = SearchService(titles, folder, self.counters, self.clock, settings.search_cutoff)
+        learning = Learning(store, self.clock)
         self.stack.callback(service.close)
-        self.routes += SearchRoutes(service).routes()
-        self.tasks.append(service.run)
+        limit = no_limit if self.users is None else MaturityLimits(self.users.store, self.clock.mono)
+        self.routes += SearchRoutes(service, learning, limit).routes()
+        self.routes += SearchOperatorRoutes(service, learning).routes()
+        self.tasks += [service.run, service.keep_table, learning.run]
         self.ready.append(service.ready)
 
     async def _recommend(self) -> None:

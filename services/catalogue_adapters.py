@@ -10,7 +10,7 @@ from services.catalogue.store import CatalogueStore
 from services.catalogue.title import Change, Playable, Title, is_available, judge_title
 from services.playback.start.eligibility import Availability, PlaybackTitle, PlaybackTrack, TitleEncryption
 from services.recommend.service import RecommendTitle
-from services.search.schema import IndexedTitle
+from services.search.index.entry import IndexedPerson, IndexedTitle
 
 
 class CatalogueForPlayback:
@@ -82,16 +82,26 @@ class CatalogueForSearch:
 
 def _entry(change: Change) -> IndexedTitle:
     title = change.title
+    tracks = title.playable.tracks if title.playable else ()
     return IndexedTitle(
-        title.content_id,
-        title.title,
-        title.year,
-        title.genres,
-        title.cast,
-        title.description,
-        title.countries,
-        title.popularity,
-        change.deleted,
+        content_id=title.content_id,
+        title=title.title,
+        year=title.year,
+        genres=title.genres,
+        cast=title.cast,
+        text=title.description,
+        countries=title.countries,
+        popularity=title.popularity,
+        deleted=change.deleted,
+        names=tuple(name for name in (title.original_title, *title.aliases) if name),
+        people=tuple(IndexedPerson(person.name, person.character) for person in title.people),
+        rating=title.rating,
+        maturity=title.maturity,
+        tier=None if title.tier is None else title.tier.value,
+        languages=title.languages or tuple(dict.fromkeys(one.language for one in tracks if one.language)),
+        kind=title.kind.value,
+        parent=title.parent,
+        playable=title.playable is not None,
     )
 
 

@@ -47,6 +47,9 @@ class ServicesSettings:
     only: tuple[str, ...] = setting(choice(*PARTS), None, "Run only these parts.", many=True)
     origin: str | None = setting(URL, None, "The origin, whose library lists what can be played.")
     origin_poll: float = setting(DURATION, "1s", "How often the origin's library is polled.", least=0.05, most=3600)
+    search_cutoff: float = setting(
+        DURATION, "50ms", "How long a search may take; then it returns the best found so far.", least=0.001, most=10
+    )
     control: Address | None = setting(ADDRESS, None, "The control plane, which gets titles, licences and public keys.")
     id: str = setting(TEXT, "services", "This process's name in the fleet.")
     fleet_dir: Path | None = setting(PATH, None, "Folder of the identity that the fleet's control requires.")

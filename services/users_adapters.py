@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+
+from aiohttp import web
+from cachetools import TTLCache
 
 from services.http.caller import AccountCaller, VerifyAccess
+from services.http.request_context import request_context
 from services.playback.viewer import Viewer, ViewerPlan
-from services.users.account import Plan, shown_maturity
+from services.users.account import KIDS_MATURITY, Plan, shown_maturity
 from services.users.service import UserService
 from services.users.store.user_store import UserStore
+
+LIMIT_SECONDS = 30.0
+MAX_LIMITS = 10_000
 
 
 def as_access_verifier(service: UserService) -> VerifyAccess:
@@ -21,6 +28,25 @@ def as_access_verifier(service: UserService) -> VerifyAccess:
         return AccountCaller(claims.account_id, claims.profiles[0], claims.profiles, claims.device_id, claims.family)
 
     return verify
+
+
+class MaturityLimits:
+    """The highest minimum age that the profile of a request is shown; a change is seen within LIMIT_SECONDS."""
+
+    def __init__(self, store: UserStore, mono: Callable[[], float]) -> None:
+        self._store = store
+        self._known: TTLCache[str, int | None] = TTLCache(MAX_LIMITS, LIMIT_SECONDS, mono)
+
+    async def __call__(self, request: web.Request) -> int | None:
+        """The limit; None without one. Raises StorageFailed."""
+        caller = request_context(request).caller.account
+        if caller is None:
+            return None
+        if caller.profile_id not in self._known:
+            found = await self._store.find_viewer(caller.account_id, caller.profile_id, caller.device_id)
+            # A profile that is gone sees what children see, until its token expires.
+            self._known[caller.profile_id] = KIDS_MATURITY if found is None else shown_maturity(found.profile)
+        return self._known[caller.profile_id]
 
 
 class UsersForPlayback:

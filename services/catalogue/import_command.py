@@ -105,11 +105,12 @@ class _Importer:
 
 def _items(source: ImportFile) -> Iterator[tuple[int, bytes | msgspec.Raw | LineError]]:
     """Yield (number from 1, JSON object) from JSON lines or a JSON list."""
-    first = source.stream.readline(MAX_LINE_LENGTH).removeprefix(BOM)
-    if first.lstrip().startswith(b"["):
-        yield from _listed(first, source)
+    number, line = 0, source.stream.readline(MAX_LINE_LENGTH).removeprefix(BOM)
+    while line and not line.strip():
+        number, line = number + 1, source.stream.readline(MAX_LINE_LENGTH)
+    if line.lstrip().startswith(b"["):
+        yield from _listed(line, source)
         return
-    number, line = 0, first
     while line:
         number += 1
         if len(line) >= MAX_LINE_LENGTH and not line.endswith(b"\n"):

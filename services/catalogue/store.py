@@ -92,6 +92,8 @@ class Details(Struct, frozen=True, omit_defaults=True):
     tier: Tier | None = None
     languages: tuple[str, ...] = ()
     artwork: tuple[Artwork, ...] = ()
+    original_title: str = ""
+    aliases: tuple[str, ...] = ()
 
 
 class Outcome(Enum):
@@ -413,7 +415,9 @@ def _licence_columns(title: Title, now: float) -> dict[str, Any]:
 
 
 def _row(title: Title, seq: int, now: float) -> dict[str, Any]:
-    details = Details(title.people, title.maturity, title.tier, title.languages, title.artwork)
+    details = Details(
+        title.people, title.maturity, title.tier, title.languages, title.artwork, title.original_title, title.aliases
+    )
     return {
         "content_id": title.content_id,
         "seq": seq,
@@ -458,5 +462,7 @@ def _title(row: Any) -> Title:
         tier=details.tier,
         languages=details.languages,
         artwork=details.artwork,
+        original_title=details.original_title,
+        aliases=details.aliases,
         windows=_windows.decode(row["windows"]) if row["windows"] else None,
     )

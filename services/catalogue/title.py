@@ -92,8 +92,8 @@ class Title(Struct, frozen=True, rename="camel"):
 
     `countries`: where it may be watched now, None = everywhere, empty = nowhere; `windows`: its licence when that
     changes with time, None when `countries` holds for ever. `playable` None = nothing published. `rating` is the
-    viewers' score, `maturity` the minimum age, `tier` the lowest plan that may watch it, `languages` by BCP 47,
-    `number` of a season or an episode.
+    viewers' score, `aliases` its other names, `maturity` the minimum age, `tier` the lowest plan that may watch it,
+    `languages` by BCP 47, `number` of a season or an episode.
     """
 
     content_id: str
@@ -116,6 +116,8 @@ class Title(Struct, frozen=True, rename="camel"):
     languages: tuple[str, ...] = ()
     artwork: tuple[Artwork, ...] = ()
     windows: Windows | None = None
+    original_title: str = ""
+    aliases: tuple[str, ...] = ()
 
 
 class Change(Struct, frozen=True):

@@ -32,6 +32,8 @@ TITLE_SCHEMA = {
         "languages": {"type": "array", "items": {"type": "string"}},
         "subtitles": {"type": "array", "items": {"type": "string"}},
         "artwork": {"type": "array", "items": {"type": "object"}},
+        "originalTitle": {"type": "string"},
+        "aliases": {"type": "array", "items": {"type": "string"}},
     },
 }
 
@@ -61,6 +63,8 @@ def title_json(title: Title, *, operator: bool) -> dict[str, Any]:
         "languages": _languages(title, "audio") or title.languages,
         "subtitles": _languages(title, "subtitles"),
         "artwork": title.artwork,
+        "originalTitle": title.original_title,
+        "aliases": title.aliases,
     }
     if not operator:
         return shown

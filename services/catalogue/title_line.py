@@ -57,6 +57,8 @@ class TitleLine(Struct, rename="camel"):
     )
     artwork: Annotated[list[Artwork], Meta(max_length=50)] | None = None
     windows: Annotated[list[WindowLine], Meta(max_length=MAX_WINDOWS)] | UnsetType | None = UNSET
+    original_title: Annotated[str, Meta(max_length=500)] | None = None
+    aliases: Annotated[list[Annotated[str, Meta(min_length=1, max_length=500)]], Meta(max_length=100)] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,10 +97,10 @@ def parse_line(line: bytes | msgspec.Raw) -> ImportedTitle | LineError:
 
 def check_line(found: TitleLine, content_id: str | None = None) -> ImportedTitle | LineError:
     """The title of a line; `content_id` in place of the line's own."""
-    name = " ".join(found.title.split())
+    name = clean_title(found.title)
     if not name:
         return LineError("title", "is blank")
-    if not name.isprintable():
+    if has_control_characters(name):
         return LineError("title", "has control characters")
     if found.kind in (Kind.SEASON, Kind.EPISODE) and not found.parent:
         return LineError("parent", f"is missing, which a title of kind {found.kind} must have")
@@ -126,8 +128,20 @@ def check_line(found: TitleLine, content_id: str | None = None) -> ImportedTitle
         languages=_words(found.languages),
         artwork=tuple(found.artwork or ()),
         windows=windows,
+        original_title=clean_title(found.original_title or ""),
+        aliases=_words([clean_title(alias) for alias in found.aliases or ()]),
     )
     return ImportedTitle(title, given)
+
+
+def clean_title(text: str) -> str:
+    """A title in composed form (NFC), with single spaces: the same title typed on another system is the same."""
+    return " ".join(unicodedata.normalize("NFC", text).split())
+
+
+def has_control_characters(text: str) -> bool:
+    """Whether a text has control characters. Joiners, soft hyphens and marks of direction belong to many scripts."""
+    return any(unicodedata.category(letter) in ("Cc", "Cs", "Zl", "Zp") for letter in text)
 
 
 def _licence(found: TitleLine) -> tuple[bool, tuple[str, ...] | None, Windows | None]:
@@ -175,6 +189,7 @@ def _words(texts: list[str] | None) -> tuple[str, ...]:
 
 def stable_content_id(title: str, year: int | None) -> str:
     """A contentId that is the same for the same title and year at every import: a slug, the year and a hash."""
+    title = unicodedata.normalize("NFC", title)
     key = f"{title.casefold()}\0{year or ''}".encode()
     digest = hashlib.blake2b(key, digest_size=5).hexdigest()
     plain = unicodedata.normalize("NFKD", title).encode("ascii", "ignore").decode().lower()
@@ -201,6 +216,8 @@ def export_line(title: Title) -> dict[str, Any]:
         "tier": title.tier,
         "languages": title.languages,
         "artwork": title.artwork,
+        "originalTitle": title.original_title,
+        "aliases": title.aliases,
     }
     line |= {name: value for name, value in optional.items() if value not in (None, "", (), 0.0)}
     if title.windows is None:

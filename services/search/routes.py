@@ -1,82 +1,272 @@
-"""HTTP routes of search."""
+"""Search over HTTP."""
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import Annotated, Any
+
+import msgspec
 from aiohttp import web
+from cachetools import LRUCache
+from msgspec import Meta, Struct
 
 from httpd.openapi import Parameter
 from kernel.errors import BadRequest
 from services.http import params
-from services.http.request_context import viewer_country
+from services.http.body_schema import schema_of
+from services.http.request_context import request_context, viewer_country
 from services.http.route import Access, Route, json_response
-from services.search.rank import Candidate
-from services.search.schema import Filters, genre_key
+from services.search.engine import Boosts, Hit, Results, SearchRequest, Stage
+from services.search.index import stages
+from services.search.index.entry import TitleRow
+from services.search.index.facets import count_facets
+from services.search.index.title_index import Snapshot
+from services.search.learning.learning import MAX_STORED_QUERY, Learning
+from services.search.query.filters import Filters, filter_clauses, passes
+from services.search.query.parse import ParsedQuery, parse_query, read_hints
+from services.search.query.request_params import PARAMETERS, SearchParameters, read_parameters
 from services.search.service import SearchService
-from services.search.words import MAX_QUERY_LENGTH, MAX_WORDS, snippet, words
+from services.search.text.fold import key
+from services.search.text.snippet import highlight, snippet
 
-MAX_GENRES = 8
-_RESULT = {
-    "type": "array",
-    "items": {
-        "type": "object",
-        "required": ["contentId", "title", "snippet"],
-        "properties": {
-            "contentId": {"type": "string"},
-            "title": {"type": "string"},
-            "snippet": {"type": "string", "description": "Text around the matching words, HTML-escaped."},
-            "year": {"type": ["integer", "null"]},
-        },
+MAX_CACHE_BYTES = 32 << 20
+"""Responses kept until the index or what search has learnt changes."""
+MAX_PREFIX_LENGTH = 100
+_ITEM = {
+    "type": "object",
+    "required": ["contentId", "title", "snippet"],
+    "properties": {
+        "contentId": {"type": "string"},
+        "title": {"type": "string"},
+        "snippet": {"type": "string", "description": "Text around the matching words, HTML-escaped."},
+        "year": {"type": ["integer", "null"]},
+        "playable": {"type": "boolean"},
+        "kind": {"type": "string"},
+        "highlight": {"type": "string"},
+        "match": {"type": "object"},
+    },
+}
+_LIST = {"type": "array", "items": _ITEM}
+_PAGE = {
+    "type": "object",
+    "required": ["items", "facets", "total", "nextCursor"],
+    "properties": {
+        "items": _LIST,
+        "facets": {"type": "object"},
+        "total": {"type": "integer"},
+        "nextCursor": {"type": ["string", "null"]},
+        "didYouMean": {"type": ["string", "null"]},
+        "partial": {"type": "boolean"},
+    },
+}
+_SUGGESTION = {
+    "type": "object",
+    "required": ["text", "kind"],
+    "properties": {
+        "text": {"type": "string"},
+        "kind": {"enum": ["title", "person", "genre"]},
+        "contentId": {"type": "string"},
     },
 }
 
+MaturityLimit = Callable[[web.Request], Awaitable[int | None]]
+"""The highest minimum age that the profile of a request is shown; None = no limit."""
+Taste = Callable[[str, Sequence[str]], Mapping[str, float]]
+"""How well titles fit a profile, 0 to 1, without waiting."""
+
+
+class Click(Struct, rename="camel"):
+    """The body of feedback: the title that a viewer chose among the results of a query."""
+
+    query: Annotated[str, Meta(min_length=1, max_length=256)]
+    content_id: str
+
+
+async def no_limit(_: web.Request) -> int | None:
+    """No profile limits what is shown."""
+    return None
+
 
 class SearchRoutes:
-    """GET /search."""
+    """GET /search, /search/suggest, /search/trending, POST /search/feedback."""
 
-    def __init__(self, service: SearchService) -> None:
+    def __init__(
+        self,
+        service: SearchService,
+        learning: Learning,
+        maturity: MaturityLimit = no_limit,
+        taste: Taste | None = None,
+    ) -> None:
         self._service = service
+        self._learning = learning
+        self._maturity = maturity
+        self._taste = taste
+        self._cache: LRUCache[object, bytes] = LRUCache(MAX_CACHE_BYTES, getsizeof=len)
 
     def routes(self) -> tuple[Route, ...]:
         """Search's route table."""
-        parameters = (
-            Parameter("query", f"The query, up to {MAX_QUERY_LENGTH} characters; its last word may be a prefix."),
-            Parameter("genre", "Only titles of this genre; if repeated, of all these genres."),
-            Parameter("limit", "Number of titles, 1 to 100.", schema=params.integer_schema(1, 100, 20)),
-            Parameter(
-                "country", "Use this country instead of the viewer's own (API key only).", schema=params.COUNTRY_SCHEMA
-            ),
-        )
-        summary = "Titles that match a query, best first; tolerates typos"
-        return (
-            Route("GET", "/search", self.search, Access.VIEWER, summary, parameters, response=_RESULT, errors=(503,)),
-        )
+        country = next(one for one in PARAMETERS if one.name == "country")
+        limit = Parameter("limit", "Number of results, 1 to 50.", schema=params.integer_schema(1, 50, 10))
+        prefix = Parameter("prefix", "What the viewer has typed so far.", required=True)
+        search = Route(
+            "GET", "/search", self.search, Access.VIEWER,
+            "Titles that match a query, best first; tolerates typos; without a query what is watched now",
+            PARAMETERS, response={"anyOf": [_LIST, _PAGE]}, errors=(503,),
+        )  # fmt: skip
+        suggest = Route(
+            "GET", "/search/suggest", self.suggest, Access.VIEWER, "Titles, people and genres that begin so",
+            (prefix, limit, country), response={"type": "array", "items": _SUGGESTION}, errors=(503,),
+        )  # fmt: skip
+        trending = Route(
+            "GET", "/search/trending", self.trending, Access.VIEWER, "What viewers of a country choose now",
+            (country, limit), response=_LIST, errors=(503,),
+        )  # fmt: skip
+        feedback = Route(
+            "POST", "/search/feedback", self.post_feedback, Access.VIEWER, "Say which result a viewer chose",
+            body=schema_of(Click, contentId=params.CONTENT_ID_SCHEMA), response={"type": "object"}, errors=(404, 503),
+        )  # fmt: skip
+        return search, suggest, trending, feedback
 
     async def search(self, request: web.Request) -> web.Response:
         """Search the titles licensed in the viewer's country."""
-        genres = request.query.getall("genre", [])
-        if len(genres) > MAX_GENRES or any(len(genre) > 100 for genre in genres):
-            raise BadRequest(400, "genre", f"at most {MAX_GENRES} genres of up to 100 characters")
-        limit = params.integer(request, "limit", 20, 1, 100)
-        query = (params.text(request, "query") or "").strip()
-        if len(query) > MAX_QUERY_LENGTH:
+        country, maturity = viewer_country(request), await self._maturity(request)
+        snapshot = self._service.snapshot
+        subject = request_context(request).caller.subject
+        personal = self._taste is not None and subject is not None
+        mark = (request.query_string, country, maturity, snapshot.version, self._learning.version)
+        if not personal and (body := self._cache.get(mark)) is not None:
+            return _json_bytes(body)
+        asked = read_parameters(request, country, maturity)
+        taste = self._taste_of(subject) if personal else None
+        shown = await self._answer(asked, snapshot, taste)
+        body = msgspec.json.encode(shown)
+        if not personal and len(body) < MAX_CACHE_BYTES // 64:
+            self._cache[mark] = body
+        return _json_bytes(body)
+
+    def _taste_of(self, subject: str | None) -> Callable[[Sequence[str]], Mapping[str, float]] | None:
+        if self._taste is None or subject is None:
+            return None
+        taste, name = self._taste, subject
+        return lambda ids: taste(name, ids)
+
+    async def _answer(
+        self, asked: SearchParameters, snapshot: Snapshot, taste: Callable[[Sequence[str]], Mapping[str, float]] | None
+    ) -> Any:
+        synonyms = self._learning.synonyms
+        query = parse_query(asked.text, synonyms)
+        if asked.text and not query.lines:
+            return _page(asked, [], {}, 0, None) if asked.paged else []
+        if not query.lines and not asked.paged and asked.filters == Filters(asked.filters.country):
+            rows = await self._service.run_query(self._trending_rows, snapshot, asked.filters, asked.limit)
+            return [_item(Hit(row, Stage.BROWSE), query, asked) for row in rows]
+        line = query.line[:MAX_STORED_QUERY]
+        request = SearchRequest(
+            query,
+            asked.filters,
+            read_hints(asked.text, self._service.genres, synonyms) if query.words else None,
+            asked.limit,
+            asked.offset,
+            asked.sort,
+            asked.typos,
+            Boosts(self._learning.lifts(line), taste, self._learning.pins(line)),
+        )
+        results = await self._service.search(request)
+        if not results.hits and not asked.offset and query.line:
+            self._learning.count_empty(query.line)
+        items = [_item(hit, query, asked) for hit in results.hits]
+        if not asked.paged:
+            return items
+        facets, total = await self._service.run_query(self._count, snapshot, asked, results)
+        return _page(asked, items, facets, total, results)
+
+    def _count(self, snapshot: Snapshot, asked: SearchParameters, results: Results) -> tuple[dict[str, Any], int]:
+        clauses = filter_clauses(asked.filters)
+        facets = count_facets(snapshot, results.everything, clauses, asked.facets, self._service.genres)
+        return facets, stages.count_titles(snapshot, results.everything, clauses)
+
+    def _trending_rows(self, snapshot: Snapshot, filters: Filters, limit: int) -> list[TitleRow]:
+        """The titles that viewers choose now, then the most popular ones."""
+        chosen = sorted(self._learning.trending(filters.country).items(), key=lambda pair: (-pair[1], pair[0]))
+        ids = [name for name, _ in chosen[: 4 * limit]]
+        rows = {row.content_id: row for row in stages.fetch_titles(snapshot, ids)}
+        found = [rows[name] for name in ids if name in rows and passes(rows[name], filters)]
+        popular = stages.fetch_popular(snapshot, stages.all_titles(), filter_clauses(filters), limit + len(found))
+        return list({row.content_id: row for row in (*found, *popular)}.values())[:limit]
+
+    async def trending(self, request: web.Request) -> web.Response:
+        """What viewers of a country choose now."""
+        filters = Filters(viewer_country(request), maturity=await self._maturity(request))
+        limit = params.integer(request, "limit", 10, 1, 50)
+        rows = await self._service.run_query(self._trending_rows, self._service.snapshot, filters, limit)
+        return json_response([_plain_item(row) for row in rows])
+
+    async def suggest(self, request: web.Request) -> web.Response:
+        """Completions of what the viewer has typed."""
+        prefix = params.text(request, "prefix") or ""
+        if len(prefix) > MAX_PREFIX_LENGTH:
             raise BadRequest(
-                400, "query-too-long", f"query parameter `query` is longer than {MAX_QUERY_LENGTH} characters"
+                400, "query-too-long", f"query parameter `prefix` is longer than {MAX_PREFIX_LENGTH} characters"
             )
-        wanted = [genre_key(genre) for genre in genres if genre.strip()]
-        if not query and not wanted:
-            raise BadRequest(400, "query-empty", "query parameter `query` is required (or `genre` to browse)")
-        sought = words(query)[:MAX_WORDS]
-        if query and not sought:
-            return json_response([])  # A query of punctuation only matches nothing.
-        filters = Filters(viewer_country(request), tuple(wanted))
-        found = await self._service.search(sought, filters, limit)
-        return json_response([_shown(candidate, sought) for candidate in found])
+        country, limit = viewer_country(request), params.integer(request, "limit", 10, 1, 50)
+        found = self._service.suggest(prefix, country, await self._maturity(request), limit)
+        return json_response(
+            [
+                {"text": one.text, "kind": one.kind} | ({"contentId": one.content_id} if one.content_id else {})
+                for one in found
+            ]
+        )
+
+    async def post_feedback(self, request: web.Request) -> web.Response:
+        """Remember which result a viewer chose; responds once it is durable."""
+        click = await params.body(request, Click)
+        content = params.content_id(click.content_id)
+        if not stages.fetch_titles(self._service.snapshot, [content]):
+            raise BadRequest(404, "title-unknown", "there is no such title")
+        if not key(click.query):
+            raise BadRequest(400, "body-field", "field `query`: has no letter, digit or sign")
+        context = request_context(request)
+        subject = context.caller.subject or f"operator {context.address}"
+        await self._learning.remember_click(click.query, content, subject, context.country)
+        return json_response({"status": "stored"})
 
 
-def _shown(candidate: Candidate, sought: list[str]) -> dict[str, object]:
-    return {
-        "contentId": candidate.content_id,
-        "title": candidate.title,
-        "snippet": snippet(candidate.text, sought),
-        "year": candidate.year or None,
+def _json_bytes(body: bytes) -> web.Response:
+    response = web.Response(body=body, content_type="application/json")
+    response.headers["Cache-Control"] = "no-store"
+    return response
+
+
+def _page(
+    asked: SearchParameters, items: list[Any], facets: Mapping[str, Any], total: int, results: Results | None
+) -> dict[str, Any]:
+    page: dict[str, Any] = {
+        "items": items,
+        "facets": facets,
+        "total": total,
+        "nextCursor": asked.next_cursor(total, len(items)),
+        "didYouMean": results.suggestion if results else None,
     }
+    return page | ({"partial": True} if results and results.partial else {})
+
+
+def _plain_item(row: TitleRow) -> dict[str, Any]:
+    return {
+        "contentId": row.content_id,
+        "title": row.title,
+        "snippet": snippet(row.text, ()),
+        "year": row.year or None,
+        "playable": row.playable,
+        "kind": row.kind,
+    }
+
+
+def _item(hit: Hit, query: ParsedQuery, asked: SearchParameters) -> dict[str, Any]:
+    row = hit.row
+    sought = [word.text for word in query.words]
+    item = _plain_item(row) | {"snippet": snippet(row.text, sought)}
+    if asked.highlight:
+        item["highlight"] = highlight(row.title, [*sought, *(other for word in query.words for other in word.others)])
+    if asked.explain:
+        item["match"] = {"stage": hit.stage, "where": hit.grade.name.lower(), "typos": hit.typos}
+    return item

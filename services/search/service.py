@@ -1,21 +1,24 @@
-"""The search service: updates the index from the change log, and runs queries in threads of its own."""
+"""The search service: follows the change log, rebuilds while the old index serves, and runs queries in threads."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from typing import Protocol, TypeVar
 
 import structlog
 
-from kernel.errors import Overloaded, StorageFailed
+from kernel.clock import Clock
+from kernel.errors import MatineeError, Overloaded, StorageFailed
 from kernel.vocabulary import OverloadReason
 from services.counters import Counters
-from services.search import rank
-from services.search.index import MAX_CANDIDATES, TitleIndex
-from services.search.rank import Candidate
-from services.search.schema import Filters, IndexedTitle
+from services.search.engine import Results, Search, SearchRequest
+from services.search.index.entry import IndexedTitle, TitleRow
+from services.search.index.generations import Generations
+from services.search.index.prefixes import PrefixTable, Suggestion
+from services.search.index.title_index import Snapshot, TitleIndex
 
 log = structlog.get_logger()
 
@@ -23,6 +26,10 @@ MIN_RETRY_SECONDS = 1.0
 MAX_RETRY_SECONDS = 30.0
 MAX_QUERIES = 256
 """Queries that may wait; further ones get 503."""
+MAX_UNCOMMITTED = 10_000
+"""Titles written between two commits while the index is behind."""
+TABLE_SECONDS = 5.0
+"""How late suggestions see changed titles; the table is made as a whole."""
 T = TypeVar("T")
 
 
@@ -40,87 +47,173 @@ class TitleSource(Protocol):
         """The cursor of the latest change."""
 
 
-class SearchService:
-    """Answers queries; its task `run` keeps the index up to date."""
+@dataclass(frozen=True, slots=True)
+class PreparedTable:
+    """Suggestions and the names of genres of the index at `version`."""
 
-    def __init__(self, titles: TitleSource, index: TitleIndex, counters: Counters) -> None:
+    prefixes: PrefixTable
+    genres: dict[str, str]
+    version: int
+
+
+class SearchService:
+    """Answers queries; its tasks `run` and `keep_table` keep index and suggestions up to date."""
+
+    def __init__(
+        self, titles: TitleSource, folder: Generations, counters: Counters, clock: Clock, cutoff: float
+    ) -> None:
+        """`cutoff` in seconds: the time after which a query returns the best it has."""
         self._titles = titles
-        self._index = index
+        self._folder = folder
         self._counters = counters
+        self._clock = clock
+        self._cutoff = cutoff
         self._threads = ThreadPoolExecutor(2, thread_name_prefix="search")
+        self._index: TitleIndex | None = None
+        self._table = PreparedTable(PrefixTable(()), {}, 0)
         self._waiting = 0
-        self._damaged = asyncio.Event()
+        self._broken = asyncio.Event()
+        self._changed = asyncio.Event()
+        self._rebuild_asked = False
         self.ready = asyncio.Event()
         """Set once the index contains all titles that existed at the start."""
+
+    # --- the index ---
 
     async def run(self) -> None:
         """Follow the change log for ever; after a failure, continue from the index's checkpoint."""
         pause = MIN_RETRY_SECONDS
         while True:
-            self._damaged.clear()
+            self._broken.clear()
             try:
-                await self._follow_until_damaged()
+                await self._follow_until_broken()
                 pause = MIN_RETRY_SECONDS
             except* StorageFailed as group:
                 log.warning("search-feed-failed", error=str(group.exceptions[0]), retry_in=pause)
                 await asyncio.sleep(pause)
                 pause = min(pause * 2, MAX_RETRY_SECONDS)
 
-    async def _follow_until_damaged(self) -> None:
+    async def _follow_until_broken(self) -> None:
         async with asyncio.TaskGroup() as tasks:
             following = tasks.create_task(self._follow())
-            await self._damaged.wait()
+            await self._broken.wait()
             following.cancel()
 
     async def _follow(self) -> None:
-        rebuilt = self._index.rebuild_count
-        cursor = await self._in_thread(self._index.open, self._titles.epoch)
-        if self._index.rebuild_count > rebuilt:
-            self._counters.rebuilds.inc()
-        head = await self._titles.head()
-        self._update_readiness(cursor, head)
-        async for read, entries in self._titles.follow(cursor):
-            await self._in_thread(self._index.update_titles, entries, read)
-            self._update_readiness(read, head)
-
-    def _update_readiness(self, cursor: int, head: int) -> None:
-        self._counters.documents.set(self._index.title_count)
+        if self._index is None:
+            self._index = await self._in_thread(self._folder.open_latest)
+        index = self._index
+        if index is None or index.checkpoint.epoch != self._titles.epoch or self._rebuild_asked:
+            index = await self._rebuild()
+        cursor, head = index.checkpoint.cursor, await self._titles.head()
+        self._note_progress(index)
         if cursor >= head:
             self.ready.set()
+        async for read, entries in self._titles.follow(cursor):
+            await self._in_thread(index.update_titles, entries)
+            await self._in_thread(lambda at=read: index.commit(at, complete=True))
+            self._note_progress(index)
+            if read >= head:
+                self.ready.set()
 
-    async def search(self, query: Sequence[str], filters: Filters, limit: int) -> list[Candidate]:
-        """The best `limit` titles for the words (none: the most popular). Raises Overloaded, StorageFailed."""
+    async def _rebuild(self) -> TitleIndex:
+        """Build the next generation, while the present one serves, and put it in its place."""
+        self._counters.rebuilds.inc()
+        head = await self._titles.head()
+        log.info("search-index-rebuilding", changes=head)
+        made = await self._in_thread(self._folder.create_next, self._titles.epoch)
+        try:
+            await self._fill(made, head)
+        except BaseException:
+            made.close()
+            raise
+        old, self._index = self._index, made
+        if old is not None:
+            old.close()
+        self._rebuild_asked = False
+        await self._in_thread(self._folder.remove_others, made)
+        log.info("search-index-rebuilt", titles=made.checkpoint.titles)
+        return made
+
+    async def _fill(self, index: TitleIndex, head: int) -> None:
+        pending = 0
+        if head == 0:
+            return await self._in_thread(lambda: index.commit(0, complete=True))
+        async for read, entries in self._titles.follow(0):
+            await self._in_thread(index.update_titles, entries)
+            pending += len(entries)
+            if read >= head or pending >= MAX_UNCOMMITTED:
+                done = read >= head
+                await self._in_thread(lambda at=read, whole=done: index.commit(at, complete=whole))
+                pending = 0
+                if done:
+                    return None
+        return None
+
+    def _note_progress(self, index: TitleIndex) -> None:
+        self._counters.documents.set(index.checkpoint.titles)
+        self._changed.set()
+
+    def rebuild(self) -> None:
+        """Start a rebuild; the present index serves until it is done."""
+        self._rebuild_asked = True
+        self._broken.set()
+
+    async def keep_table(self) -> None:
+        """Make the table of suggestions again after changes, for ever."""
+        while True:
+            await self._changed.wait()
+            self._changed.clear()
+            if self._index is not None:
+                self._table = await self._in_thread(_prepare_table, self._index.snapshot)
+            await asyncio.sleep(TABLE_SECONDS)
+
+    # --- queries ---
+
+    @property
+    def snapshot(self) -> Snapshot:
+        """The state of the index to query. Raises Overloaded while there is none."""
+        if self._index is None:
+            raise Overloaded(OverloadReason.SEARCH_INDEX_REBUILDING)
+        return self._index.snapshot
+
+    @property
+    def genres(self) -> dict[str, str]:
+        """Folded genres of the catalogue, and how they are shown."""
+        return self._table.genres
+
+    def suggest(self, prefix: str, country: str | None, maturity: int | None, limit: int) -> list[Suggestion]:
+        """Completions of what a viewer typed."""
+        return self._table.prefixes.suggest(prefix, country, maturity, limit)
+
+    async def search(self, request: SearchRequest) -> Results:
+        """Run a search. Raises Overloaded, StorageFailed."""
+        snapshot = self.snapshot
+        results: Results = await self.run_query(self._search, snapshot, request)
+        self._counters.queries.labels(results.stage).inc()
+        return results
+
+    def _search(self, snapshot: Snapshot, request: SearchRequest) -> Results:
+        until = self._clock.mono() + self._cutoff
+        return Search(snapshot, request, lambda: self._clock.mono() < until).run()
+
+    async def run_query(self, call: Callable[..., T], *arguments: object) -> T:
+        """Run a blocking query in a thread; damage that it shows starts a rebuild. Raises Overloaded, StorageFailed."""
         if self._waiting >= MAX_QUERIES:
             raise Overloaded(OverloadReason.SEARCHES_WAITING)
         self._waiting += 1
         try:
-            stage, found = await self._in_thread(self._search_index, query, filters, limit)
-        except StorageFailed:
+            return await self._in_thread(call, *arguments)
+        except (MatineeError, asyncio.CancelledError):
             raise
-        except asyncio.CancelledError:
-            raise
-        except BaseException as error:
+        except BaseException as error:  # Tantivy panics on damaged files, with an exception of its own kind
             if isinstance(error, (KeyboardInterrupt, SystemExit)):
                 raise
             log.exception("search-failed")
-            await self._in_thread(self._index.discard)
-            self._damaged.set()
+            self.rebuild()
             raise Overloaded(OverloadReason.SEARCH_INDEX_REBUILDING) from None
         finally:
             self._waiting -= 1
-        self._counters.queries.labels(stage).inc()
-        return found
-
-    def _search_index(self, query: Sequence[str], filters: Filters, limit: int) -> tuple[str, list[Candidate]]:
-        size = max(MAX_CANDIDATES, limit)
-        if not query:
-            return "browse", self._index.most_popular(filters, limit)
-        exact = rank.rank_exact(self._index.find_exact(query, filters, size), query)
-        if not rank.may_be_misspelt(exact):
-            return "exact", [candidate for _, candidate in exact][:limit]
-        least = rank.MIN_SIMILARITY_AFTER_EXACT if any(grade for grade, _ in exact) else rank.MIN_SIMILARITY
-        found = rank.merge(exact, rank.rank_similar(self._index.find_similar(query, filters, size), query, least))
-        return ("fuzzy" if found else "none"), found[:limit]
 
     async def _in_thread(self, call: Callable[..., T], *arguments: object) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._threads, call, *arguments)
@@ -128,4 +221,14 @@ class SearchService:
     def close(self) -> None:
         """Stop the threads and release the index."""
         self._threads.shutdown(wait=True, cancel_futures=True)
-        self._index.close()
+        if self._index is not None:
+            self._index.close()
+
+
+def _prepare_table(snapshot: Snapshot) -> PreparedTable:
+    rows: Sequence[TitleRow] = list(snapshot.rows.values())
+    genres: dict[str, str] = {}
+    for row in rows:
+        for folded, shown in row.genres:
+            genres.setdefault(folded, shown)
+    return PreparedTable(PrefixTable(rows), genres, snapshot.version)

@@ -1,0 +1,362 @@
+"""Search one snapshot of the index in stages: exact matches by where they match, then what resembles the query."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from enum import StrEnum
+from typing import Any
+
+from tantivy import Occur, Query
+
+from services.search.index import stages
+from services.search.index.entry import TitleRow
+from services.search.index.schema import SCHEMA
+from services.search.index.stages import Clauses
+from services.search.index.title_index import Snapshot
+from services.search.query.filters import Filters, filter_clauses, passes
+from services.search.query.parse import Hints, ParsedQuery
+from services.search.ranking.grade import Grade, grade_title, has_all_words, score_beginning, score_title
+from services.search.ranking.typos import Resemblance, rate_titles
+
+HEAD = 120
+"""Titles of a stage that are graded one by one; those behind them follow by popularity."""
+ENOUGH_EXACT = 10
+"""With this many exact matches in titles and casts, a query is taken as spelt right."""
+MAX_SIMILAR = 100
+"""Titles with typing errors in the results of one query."""
+CLEAR_COST = 2.4
+"""A title that resembles a query by less than this ends the search for others."""
+MAX_OFFSET = 100_000
+
+
+class Sort(StrEnum):
+    """The order of results."""
+
+    RELEVANCE = "relevance"
+    POPULARITY = "popularity"
+    YEAR = "year"
+    TITLE = "title"
+
+
+class Stage(StrEnum):
+    """What found a result."""
+
+    BROWSE = "browse"
+    """Filters alone."""
+    EXACT = "exact"
+    """Its words, spelt right."""
+    HINT = "hint"
+    """A year, a genre or a person in the query."""
+    TYPO = "typo"
+    """Words that resemble those of the query."""
+    PIN = "pin"
+    """An operator put it there."""
+
+
+@dataclass(frozen=True, slots=True)
+class Boosts:
+    """What lifts titles for this query and viewer, by contentId: `clicks` and `taste` 0 to 1, `pins` in order."""
+
+    clicks: Mapping[str, float] = field(default_factory=dict)
+    taste: Callable[[Sequence[str]], Mapping[str, float]] | None = None
+    pins: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class SearchRequest:
+    """One search. `hints` None = the query has none; `typos` False finds exact matches only."""
+
+    query: ParsedQuery
+    filters: Filters
+    hints: Hints | None = None
+    limit: int = 20
+    offset: int = 0
+    sort: Sort = Sort.RELEVANCE
+    typos: bool = True
+    boosts: Boosts = field(default_factory=Boosts)
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """A result, how it was found, and its typing errors."""
+
+    row: TitleRow
+    stage: Stage
+    grade: Grade = Grade.NONE
+    score: float = 0.0
+    typos: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Results:
+    """One page of hits; `everything` is the query of all pages; `partial` if the time limit cut it off."""
+
+    hits: list[Hit]
+    everything: Any
+    stage: str
+    partial: bool = False
+    suggestion: str | None = None
+
+
+STAGE_SCORES = (11.0, 8.99, 7.99, 4.99, 1.99)
+"""The highest score of a title that each exact stage found."""
+CLICK_WEIGHT = 1.2
+TASTE_WEIGHT = 0.3
+"""How far clicks and taste lift an exact match, in grades."""
+
+
+class Search:
+    """One run of the stages over a snapshot. `has_time` says whether the time limit allows another stage."""
+
+    def __init__(self, snapshot: Snapshot, request: SearchRequest, has_time: Callable[[], bool]) -> None:
+        self._snapshot = snapshot
+        self._request = request
+        self._has_time = has_time
+        self._clauses = filter_clauses(request.filters)
+        self._hits: dict[str, Hit] = {}
+        self._partial = False
+
+    def run(self) -> Results:
+        """The page of results."""
+        request = self._request
+        if not request.query.lines:
+            return self._browse()
+        want = request.offset + request.limit
+        reading = self._hinted_reading()
+        # At least so many, whatever the page: the decision about typing errors must not depend on the page.
+        least = HEAD if self._has_boosts() else 2 * ENOUGH_EXACT
+        self._run_stages(request.query, self._clauses, max(want, least), Stage.EXACT)
+        if reading is not None:
+            self._add_hinted(*reading)
+        similar: list[str] = []
+        if request.typos and not self._looks_right():
+            similar = self._add_similar()
+        everything = self._everything(similar, reading)
+        if request.sort is not Sort.RELEVANCE:
+            return self._sorted(everything)
+        return self._page(everything, want, bool(similar))
+
+    # --- stages ---
+
+    def _has_boosts(self) -> bool:
+        boosts = self._request.boosts
+        return bool(boosts.clicks or boosts.taste)
+
+    def _run_stages(self, query: ParsedQuery, clauses: Clauses, want: int, stage: Stage) -> None:
+        """Collect exact matches, best stage first, until `want` titles are there."""
+        for number, made in enumerate(_exact_stages(query)):
+            # Whole titles and beginnings are ordered among one another, so both are always collected.
+            if number > 1 and len(self._hits) >= want:
+                return
+            if not self._has_time():
+                self._partial = True
+                return
+            rows = stages.fetch_popular(self._snapshot, made, clauses, HEAD + len(self._hits))
+            place = 0
+            for row in rows:
+                if row.content_id in self._hits:
+                    continue
+                grade = grade_title(row, query)
+                if grade is Grade.BEGINNING:
+                    score = score_beginning(row, query, place)
+                    place += 1
+                else:
+                    score = score_title(row, query, grade)
+                # Titles beyond the head of an earlier stage come back in a later one: behind it, whatever their grade.
+                self._hits[row.content_id] = Hit(row, stage, grade, min(score, STAGE_SCORES[number]))
+
+    def _looks_right(self) -> bool:
+        """Whether the query is spelt right: a title or a person is it, or many match. Filters do not change this."""
+        query, base = self._request.query, filter_clauses(Filters(self._request.filters.country))
+        strong = [hit for hit in self._hits.values() if hit.grade >= Grade.MIXED]
+        if len(base) == len(self._clauses):
+            return len(strong) >= ENOUGH_EXACT or any(_is_clear(hit, query) for hit in strong)
+        if not query.words:
+            return False
+        rows = stages.fetch_popular(self._snapshot, stages.whole_query(query), base, 1)
+        people = Query.term_query(SCHEMA, "cast_names", query.line, "basic")
+        rows = rows or stages.fetch_popular(self._snapshot, people, base, 1)
+        if rows:
+            return True
+        names = stages.words_query(query, (stages.TITLE, stages.PEOPLE))
+        exact = Query.boolean_query([(Occur.Should, names), (Occur.Should, stages.beginning_query(query))])
+        return stages.count_titles(self._snapshot, exact, base) >= ENOUGH_EXACT
+
+    def _add_similar(self) -> list[str]:
+        """Collect titles with typing errors behind the exact ones. Returns all of them, also those filtered out."""
+        query = self._request.query
+        base = filter_clauses(Filters(self._request.filters.country))
+        rows: dict[str, TitleRow] = {}
+        rated: list[Resemblance] = []
+        for group in _similar_stages(query):
+            if not self._has_time():
+                self._partial = True
+                break
+            for made in group:
+                for row in stages.fetch_popular(self._snapshot, made, base, MAX_SIMILAR):
+                    rows.setdefault(row.content_id, row)
+            rated = rate_titles(list(rows.values()), query)
+            if rated and rated[0].cost < CLEAR_COST:
+                break
+        rated = rated[:MAX_SIMILAR]
+        for found in rated:
+            if found.row.content_id not in self._hits and passes(found.row, self._request.filters):
+                self._hits[found.row.content_id] = Hit(found.row, Stage.TYPO, Grade.NONE, -found.cost, found.typos)
+        return [found.row.content_id for found in rated]
+
+    def _hinted_reading(self) -> tuple[ParsedQuery, Clauses] | None:
+        hints = self._request.hints
+        if hints is None:
+            return None
+        clauses = [*self._clauses, *filter_clauses(_hinted_filters(self._request.filters, hints))]
+        if hints.person:
+            people = _person_query(hints.person)
+            clauses.append((Occur.Must, Query.const_score_query(people, 0.0)))
+        return hints.rest, clauses
+
+    def _add_hinted(self, rest: ParsedQuery, clauses: Clauses) -> None:
+        """Collect what the hints mean; whole titles of the literal query stay in front."""
+        literal, self._hits = self._hits, {}
+        if rest.lines:
+            self._run_stages(rest, clauses, HEAD, Stage.HINT)
+        else:
+            rows = stages.fetch_popular(self._snapshot, Query.all_query(), clauses, HEAD)
+            self._hits = {row.content_id: Hit(row, Stage.HINT, Grade.MIXED) for row in rows}
+        first = {name: hit for name, hit in literal.items() if hit.grade >= Grade.PHRASE}
+        self._hits = first | {name: hit for name, hit in self._hits.items() if name not in first}
+        for name, hit in literal.items():
+            self._hits.setdefault(name, hit)
+
+    # --- pages ---
+
+    def _everything(self, similar: Sequence[str], reading: tuple[ParsedQuery, Clauses] | None) -> Any:
+        """The query of all results of all pages."""
+        ways = [stages.exact_query(self._request.query)]
+        if similar:
+            ways.append(Query.term_set_query(SCHEMA, "id", list(similar)))
+        if reading is not None:
+            rest, clauses = reading
+            inner = stages.exact_query(rest) if rest.lines else Query.all_query()
+            ways.append(Query.boolean_query([(Occur.Must, inner), *clauses]))
+        return Query.boolean_query([(Occur.Should, way) for way in ways])
+
+    def _page(self, everything: Any, want: int, has_similar: bool) -> Results:
+        hits = self._boosted(list(self._hits.values()))
+        offset, limit = self._request.offset, self._request.limit
+        page = hits[offset:want]
+        if len(page) < limit and not self._partial:
+            page += self._tail(everything, hits, max(0, offset - len(hits)), limit - len(page))
+        stage = "exact" if any(hit.stage is not Stage.TYPO for hit in hits) else "fuzzy" if hits else "none"
+        return Results(page, everything, stage, self._partial, _suggest(hits) if has_similar else None)
+
+    def _tail(self, everything: Any, hits: Sequence[Hit], offset: int, limit: int) -> list[Hit]:
+        """Results behind the graded ones, by popularity."""
+        if len(hits) < min(HEAD, self._request.offset + self._request.limit):
+            return []
+        graded = Query.term_set_query(SCHEMA, "id", [hit.row.content_id for hit in hits])
+        others = Query.boolean_query([(Occur.Must, everything), (Occur.MustNot, graded)])
+        rows = stages.fetch_popular(self._snapshot, others, self._clauses, limit, offset)
+        return [Hit(row, Stage.EXACT, Grade.TEXT) for row in rows]
+
+    def _boosted(self, hits: list[Hit]) -> list[Hit]:
+        """Hits in order: names that match exactly, lifted by clicks and taste; what resembles them; descriptions."""
+        boosts = self._request.boosts
+        exact = [hit for hit in hits if hit.stage is not Stage.TYPO]
+        lift = self._lift(exact) if self._has_boosts() else {}
+        exact.sort(key=lambda hit: (-hit.score - lift.get(hit.row.content_id, 0.0), -hit.row.rank))
+        # A misspelt word is often among the many words of a description: names that resemble the query go first.
+        names = [hit for hit in exact if hit.grade > Grade.TEXT or hit.stage is Stage.HINT]
+        similar = [hit for hit in hits if hit.stage is Stage.TYPO]
+        hits = names + similar + [hit for hit in exact if hit.grade <= Grade.TEXT and hit.stage is not Stage.HINT]
+        if boosts.pins:
+            hits = self._pinned(hits)
+        return hits
+
+    def _lift(self, hits: Sequence[Hit]) -> dict[str, float]:
+        """What clicks and taste add to the scores of exact matches, in grades."""
+        boosts = self._request.boosts
+        ids = [hit.row.content_id for hit in hits]
+        taste = boosts.taste(ids) if boosts.taste else {}
+        return {
+            name: CLICK_WEIGHT * min(1.0, boosts.clicks.get(name, 0.0)) + TASTE_WEIGHT * min(1.0, taste.get(name, 0.0))
+            for name in ids
+        }
+
+    def _pinned(self, hits: list[Hit]) -> list[Hit]:
+        ids = list(self._request.boosts.pins)
+        rows = stages.fetch_popular(
+            self._snapshot, Query.term_set_query(SCHEMA, "id", ids), self._clauses, max(1, len(ids))
+        )
+        known = {row.content_id: row for row in rows}
+        pinned = [Hit(known[name], Stage.PIN, Grade.WHOLE) for name in ids if name in known]
+        return pinned + [hit for hit in hits if hit.row.content_id not in known]
+
+    def _browse(self) -> Results:
+        everything = Query.all_query()
+        if self._request.sort is not Sort.RELEVANCE:
+            return self._sorted(everything)
+        rows = stages.fetch_popular(
+            self._snapshot, everything, self._clauses, self._request.limit, self._request.offset
+        )
+        return Results([Hit(row, Stage.BROWSE) for row in rows], everything, "browse")
+
+    def _sorted(self, everything: Any) -> Results:
+        """A page in an order that the index keeps."""
+        rows = stages.fetch_sorted(
+            self._snapshot, everything, self._clauses, self._request.sort, self._request.limit, self._request.offset
+        )
+        hits = [self._hits.get(row.content_id, Hit(row, Stage.EXACT, Grade.TEXT)) for row in rows]
+        return Results(hits, everything, "exact" if hits else "none", self._partial)
+
+
+def _is_clear(hit: Hit, query: ParsedQuery) -> bool:
+    """Whether a title shows that the query is spelt right: it is the title or a person, or has all of several words."""
+    if hit.grade in (Grade.SAME, Grade.WHOLE, Grade.PERSON):
+        return True
+    return len(query.words) > 1 and has_all_words(hit.row, query)
+
+
+def _exact_stages(query: ParsedQuery) -> list[Any]:
+    made = [stages.whole_query(query), stages.beginning_query(query)]
+    if query.words:
+        made.append(stages.words_query(query, (stages.TITLE,)))
+        made.append(stages.words_query(query, (stages.TITLE, stages.PEOPLE)))
+        made.append(stages.words_query(query, (stages.TITLE, stages.PEOPLE, "characters", stages.TEXT)))
+    return made
+
+
+def _similar_stages(query: ParsedQuery) -> list[list[Any]]:
+    """Groups of queries for what resembles a query, each tried when those before found nothing clear."""
+    line = query.line
+    near: list[Any] = [stages.similar_lines_query(line, 1, prefix=True)] if len(line) >= 3 else []
+    words: list[Any] = []
+    far: list[Any] = [stages.shared_trigrams_query(line)]
+    if (joined := stages.joined_words_query(query)) is not None:
+        near.append(joined)
+    if query.words:
+        words.append(stages.similar_words_query(query, (stages.TITLE, stages.PEOPLE), 0))
+    if len(line) >= 5:
+        words.append(stages.similar_lines_query(line, 2, prefix=False))
+    if len(line) >= 8:
+        far.insert(0, stages.similar_lines_query(line, 2, prefix=True))
+    if missing := len(query.words) // 3:
+        far.append(stages.similar_words_query(query, (stages.TITLE,), missing))
+    return [near, words, far]
+
+
+def _hinted_filters(filters: Filters, hints: Hints) -> Filters:
+    return replace(Filters(filters.country), genres=hints.genres, year_from=hints.year_from, year_to=hints.year_to)
+
+
+def _person_query(person: str) -> Any:
+    parts = [Query.fuzzy_term_query(SCHEMA, "people", word, distance=0) for word in person.split()]
+    return Query.boolean_query([(Occur.Must, part) for part in parts])
+
+
+def _suggest(hits: Sequence[Hit]) -> str | None:
+    """The title that was probably meant, if no title matches exactly."""
+    if not hits or any(hit.stage is not Stage.TYPO and hit.grade > Grade.TEXT for hit in hits):
+        return None
+    best = next((hit for hit in hits if hit.stage is Stage.TYPO), None)
+    return best.row.title if best else None

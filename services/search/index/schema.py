@@ -1,0 +1,94 @@
+"""The schema of the Tantivy index, and a title's document. No I/O."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+from tantivy import Document, Filter, SchemaBuilder, TextAnalyzer, TextAnalyzerBuilder, Tokenizer
+
+from services.search.index.entry import EVERYWHERE, IndexedTitle, TitleRow
+from services.search.text.fold import index_tokens, trigrams, words
+
+INDEX_VERSION = 3
+"""Increment when the schema or the analysis changes: an index of another version is rebuilt."""
+MAX_TEXT_WORDS = 10_000
+
+
+def analyzers() -> dict[str, TextAnalyzer]:
+    """The tokenizers that the schema names; their input is folded already."""
+    english = TextAnalyzerBuilder(Tokenizer.whitespace()).filter(Filter.remove_long(60))
+    return {
+        "folded": TextAnalyzerBuilder(Tokenizer.whitespace()).build(),
+        "english": english.filter(Filter.stemmer("english")).build(),
+    }
+
+
+def _build_schema() -> Any:
+    builder = SchemaBuilder()
+    for name in ("id", "forms", "countries", "trigrams"):
+        builder.add_text_field(name, tokenizer_name="raw", index_option="basic")
+    for name in ("genres", "languages", "tier", "kind", "parent", "cast_names", "title_sort"):
+        builder.add_text_field(name, tokenizer_name="raw", index_option="basic", fast=True)
+    for name in ("title", "people", "characters"):
+        builder.add_text_field(name, tokenizer_name="folded", index_option="freq")
+    builder.add_text_field("text", tokenizer_name="english", index_option="freq")
+    for name in ("rank", "year", "year_rank", "maturity"):
+        builder.add_unsigned_field(name, fast=True, indexed=True)
+    builder.add_float_field("rating", fast=True, indexed=True)
+    builder.add_boolean_field("playable", fast=True, indexed=True)
+    builder.add_bytes_field("row", stored=True)
+    return builder.build()
+
+
+SCHEMA = _build_schema()
+_rows = msgspec.msgpack.Decoder(TitleRow)
+_STEMMER = TextAnalyzerBuilder(Tokenizer.whitespace()).filter(Filter.stemmer("english")).build()
+
+
+def to_document(entry: IndexedTitle, row: TitleRow) -> Any:
+    """Convert a title to a document of the index."""
+    fields = {
+        "id": [row.content_id],
+        "forms": list(row.forms),
+        "title": [" ".join(row.tokens)],
+        "trigrams": trigrams(row.forms[0]),
+        "people": [_name_text(name) for name in row.people],
+        "cast_names": list(row.people),
+        "characters": list(row.characters),
+        "text": [_description(entry.text)],
+        "genres": [folded for folded, _ in row.genres],
+        "languages": list(row.languages),
+        "tier": [row.tier],
+        "kind": [row.kind],
+        "parent": [row.parent] if row.parent else [],
+        "title_sort": [f"{row.forms[0]}\0{row.content_id}"],
+        "countries": [EVERYWHERE] if row.countries is None else list(row.countries),
+        "rank": [row.rank],
+        "year": [row.year],
+        "year_rank": [row.year << 48 | row.rank >> 15],
+        "maturity": [row.maturity],
+        "rating": [] if row.rating is None else [row.rating],
+        "playable": [row.playable],
+        "row": [msgspec.msgpack.encode(row)],
+    }
+    return Document.from_dict(fields, SCHEMA)
+
+
+def _description(text: str) -> str:
+    found = words(text)[:MAX_TEXT_WORDS]
+    return " ".join(found if text.isascii() else index_tokens(found))
+
+
+def _name_text(name: str) -> str:
+    return name if name.isascii() else " ".join(index_tokens(name.split()))
+
+
+def read_row(document: Any) -> TitleRow:
+    """The row of a stored document. Raises msgspec.MsgspecError on damage."""
+    return _rows.decode(bytes(document.get_first("row")))
+
+
+def stem(word: str) -> str:
+    """A word as the description's field has it."""
+    return (_STEMMER.analyze(word) or [word])[0]

@@ -1,0 +1,181 @@
+"""The queries of each stage of a search: whole titles, beginnings, words, and what resembles them. No I/O."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from tantivy import Occur, Order, Query
+
+from services.search.index.entry import TitleRow
+from services.search.index.schema import SCHEMA, stem
+from services.search.index.title_index import Snapshot, existing_rows
+from services.search.query.parse import ParsedQuery, QueryWord
+from services.search.text.fold import trigrams
+
+MAX_GRAMS = 48
+MAX_FUZZY_WORDS = 8
+"""Words of a query that are compared with tolerance; further ones must match exactly."""
+TITLE, PEOPLE, TEXT = "title", "people", "text"
+Clauses = list[tuple[Any, Any]]
+
+
+def typos_allowed(word: str) -> int:
+    """Typing errors allowed in a word: none up to three letters, one up to seven, then two."""
+    return 0 if len(word) < 4 else 1 if len(word) < 8 else 2
+
+
+def _term(field: str, word: str) -> Any:
+    return Query.term_query(SCHEMA, field, word, "freq")
+
+
+def _all(parts: Sequence[Any]) -> Any:
+    return parts[0] if len(parts) == 1 else Query.boolean_query([(Occur.Must, part) for part in parts])
+
+
+def _any(parts: Sequence[Any]) -> Any:
+    return parts[0] if len(parts) == 1 else Query.boolean_query([(Occur.Should, part) for part in parts])
+
+
+def _word_in(field: str, word: QueryWord, *, prefix: bool) -> Any:
+    """Titles with a word in a field, or another word for it; with `prefix` also a longer word."""
+    ways = [_all([_term(field, token) for token in word.tokens])]
+    ways += [_term(field, other) for other in word.others]
+    if prefix and len(word.tokens) == 1:
+        ways.append(Query.fuzzy_term_query(SCHEMA, field, word.text, distance=0, prefix=True))
+    return _any(ways)
+
+
+def whole_query(query: ParsedQuery) -> Any:
+    """Titles that are the query."""
+    return _any([Query.term_query(SCHEMA, "forms", line, "basic") for line in query.lines])
+
+
+def beginning_query(query: ParsedQuery) -> Any:
+    """Titles that begin with the query."""
+    lines = query.lines[:2] if len(query.lines) > 1 and query.lines[1].count(" ") else query.lines[:1]
+    return _any([Query.fuzzy_term_query(SCHEMA, "forms", line, distance=0, prefix=True) for line in lines])
+
+
+def words_query(query: ParsedQuery, fields: Sequence[str]) -> Any:
+    """Titles with every word in one of the fields; the last word may be a beginning in titles and names."""
+    parts = []
+    for word in query.words:
+        last = word is query.words[-1]
+        ways = [_word_in(field, word, prefix=last) for field in fields if field != TEXT]
+        if TEXT in fields:
+            ways.append(_all([_term(TEXT, stem(token)) for token in word.tokens]))
+            ways.append(Query.term_query(SCHEMA, "genres", word.text, "basic"))
+        parts.append(_any(ways))
+    return _all(parts)
+
+
+def exact_query(query: ParsedQuery) -> Any:
+    """All titles that match a query without a typing error."""
+    ways = [whole_query(query), beginning_query(query)]
+    if query.words:
+        ways.append(words_query(query, (TITLE, PEOPLE, "characters", TEXT)))
+    return _any(ways)
+
+
+def similar_lines_query(line: str, distance: int, *, prefix: bool) -> Any:
+    """Titles within `distance` edits of a line, or that begin so."""
+    return Query.fuzzy_term_query(SCHEMA, "forms", line, distance=distance, transposition_cost_one=True, prefix=prefix)
+
+
+def similar_words_query(query: ParsedQuery, fields: Sequence[str], missing: int) -> Any:
+    """Titles with the words, each with the typing errors that its length allows, all but `missing` of them."""
+    parts = []
+    for index, word in enumerate(query.words):
+        last = word is query.words[-1]
+        ways = [_word_in(field, word, prefix=last) for field in fields]
+        distance = typos_allowed(word.text)
+        if distance and index < MAX_FUZZY_WORDS:
+            ways += [_similar_word(field, word.text, distance, prefix=last) for field in fields]
+        parts.append((Occur.Should, Query.const_score_query(_any(ways), 1.0)))
+    return Query.boolean_query(parts, minimum_number_should_match=max(1, len(parts) - missing))
+
+
+def _similar_word(field: str, word: str, distance: int, *, prefix: bool) -> Any:
+    # A beginning with two errors resembles too much: allow one.
+    return Query.fuzzy_term_query(
+        SCHEMA,
+        field,
+        word,
+        distance=min(distance, 1) if prefix else distance,
+        transposition_cost_one=True,
+        prefix=prefix,
+    )
+
+
+def joined_words_query(query: ParsedQuery) -> Any | None:
+    """Titles with two neighbouring words of the query as one (`spider man` → `spiderman`)."""
+    found = [word.text for word in query.words]
+    if len(found) < 2:
+        return None
+    ways = []
+    for at in range(min(len(found) - 1, MAX_FUZZY_WORDS)):
+        line = [*found[:at], found[at] + found[at + 1], *found[at + 2 :]]
+        ways.append(_all([_term(TITLE, word) for word in line]))
+    return _any(ways)
+
+
+def shared_trigrams_query(line: str) -> Any:
+    """Titles that share at least two of five trigrams with a line."""
+    grams = trigrams(line)[:MAX_GRAMS]
+    parts = [(Occur.Should, Query.term_query(SCHEMA, "trigrams", gram, "basic")) for gram in grams]
+    return Query.boolean_query(parts, minimum_number_should_match=max(1, len(grams) * 2 // 5))
+
+
+def fetch_popular(snapshot: Snapshot, query: Any, clauses: Clauses, limit: int, offset: int = 0) -> list[TitleRow]:
+    """The most popular titles of a query."""
+    whole = Query.boolean_query([(Occur.Must, query), *clauses])
+    hits = snapshot.searcher.search(whole, limit=limit, count=False, order_by_field="rank", offset=offset).hits
+    return existing_rows(snapshot, [rank for rank, _ in hits])
+
+
+def fetch_best(snapshot: Snapshot, query: Any, clauses: Clauses, limit: int) -> list[tuple[float, TitleRow]]:
+    """The titles of a query with the best score of the index."""
+    searcher = snapshot.searcher
+    hits = searcher.search(Query.boolean_query([(Occur.Must, query), *clauses]), limit=limit, count=False).hits
+    ranks = searcher.fast_field_values("rank", [address for _, address in hits])
+    found = zip((score for score, _ in hits), ranks, strict=True)
+    return [(float(score), row) for score, rank in found if (row := snapshot.rows.get(rank)) is not None]
+
+
+def count_titles(snapshot: Snapshot, query: Any, clauses: Clauses) -> int:
+    """The number of titles of a query."""
+    whole = Query.boolean_query([(Occur.Must, query), *clauses])
+    return int(snapshot.searcher.search(whole, limit=1, count=True).count)
+
+
+_SORT_FIELDS = {
+    "popularity": ("rank", Order.Desc),
+    "year": ("year_rank", Order.Desc),
+    "title": ("title_sort", Order.Asc),
+}
+
+
+def fetch_sorted(
+    snapshot: Snapshot, query: Any, clauses: Clauses, order: str, limit: int, offset: int
+) -> list[TitleRow]:
+    """The titles of a query in the order `popularity`, `year` (newest first) or `title`."""
+    field, direction = _SORT_FIELDS[order]
+    searcher = snapshot.searcher
+    whole = Query.boolean_query([(Occur.Must, query), *clauses])
+    hits = searcher.search(whole, limit=limit, count=False, order_by_field=field, order=direction, offset=offset).hits
+    return existing_rows(snapshot, searcher.fast_field_values("rank", [address for _, address in hits]))
+
+
+def all_titles() -> Any:
+    """The query of every title."""
+    return Query.all_query()
+
+
+def fetch_titles(snapshot: Snapshot, content_ids: Sequence[str]) -> list[TitleRow]:
+    """The titles with these contentIds, in any order."""
+    if not content_ids:
+        return []
+    query = Query.term_set_query(SCHEMA, "id", list(content_ids))
+    hits = snapshot.searcher.search(query, limit=len(content_ids), count=False, order_by_field="rank").hits
+    return existing_rows(snapshot, [rank for rank, _ in hits])

@@ -1,0 +1,1 @@
+"""What search learns from viewers and operators: clicks, trends, pins, synonyms, queries without results."""

@@ -1,0 +1,1 @@
+"""Queries: what viewers ask, with its hints, filters and synonyms. Pure."""

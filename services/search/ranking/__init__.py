@@ -1,0 +1,1 @@
+"""Rank candidates: what matches exactly before what resembles it, then by popularity. Pure."""

@@ -1,0 +1,148 @@
+"""Grade how well a title matches a query without typing errors. Pure."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from enum import IntEnum
+
+from services.search.index.entry import TitleRow
+from services.search.query.parse import ParsedQuery, QueryWord
+
+POPULARITY_SCALE = 5.0
+"""Factors of ten of popularity that count."""
+MOST_POPULAR = 3
+"""Titles that begin with the query and go first because they are watched most."""
+
+
+COVERAGE_WEIGHT = 0.75
+"""How much a title gains when the query has all of its words."""
+
+
+class Grade(IntEnum):
+    """Where and how the words of a query match a title; a higher one is better."""
+
+    NONE = 0
+    TEXT = 1
+    """In the description, the genres or the characters."""
+    MIXED = 2
+    """Some words in the title, the others in the cast."""
+    PEOPLE = 3
+    """All in the names of the cast."""
+    PERSON = 4
+    """The whole name of one of the cast."""
+    WORDS_BEGIN = 5
+    """All in the title, the last as a beginning."""
+    WORDS = 6
+    """All in the title."""
+    PHRASE = 7
+    """In the title, one behind the other."""
+    BEGINNING = 8
+    """The beginning of the title."""
+    WHOLE = 9
+    """The whole title in another form: no article, numbers as digits, joined."""
+    SAME = 10
+    """The whole title as written."""
+
+
+SCORES = {
+    Grade.NONE: 0.0,
+    Grade.TEXT: 1.0,
+    Grade.MIXED: 2.0,
+    Grade.PEOPLE: 3.0,
+    Grade.PERSON: 4.0,
+    Grade.WORDS_BEGIN: 5.0,
+    Grade.WORDS: 6.0,
+    Grade.PHRASE: 7.0,
+    Grade.BEGINNING: 8.0,
+    Grade.WHOLE: 8.2,
+    Grade.SAME: 10.0,
+}
+"""A title of a lower grade can pass one of a higher grade only where the difference is less than one."""
+
+
+def grade_title(row: TitleRow, query: ParsedQuery) -> Grade:
+    """How well a title matches all words of a query."""
+    if query.line in row.same:
+        return Grade.SAME
+    if any(line in row.forms for line in query.lines):
+        return Grade.WHOLE
+    line = query.line
+    if any(form.startswith(line) for form in row.forms):
+        return Grade.BEGINNING
+    own = row.tokens
+    if not query.words:
+        return Grade.NONE
+    heads = all(_has(own, word) for word in query.words[:-1])
+    last = query.words[-1]
+    if heads and _has(own, last):
+        return Grade.PHRASE if _is_phrase(row, line) else Grade.WORDS
+    if heads and _begins(own, last):
+        return Grade.WORDS_BEGIN
+    return _grade_people(row, query)
+
+
+def _grade_people(row: TitleRow, query: ParsedQuery) -> Grade:
+    if query.line in row.people:
+        return Grade.PERSON
+    names = " ".join(row.people).split()
+    if all(_has(names, word) for word in query.words[:-1]) and _begins(names, query.words[-1]):
+        return Grade.PEOPLE
+    both = [*row.tokens, *names]
+    if all(_has(both, word) for word in query.words[:-1]) and _begins(both, query.words[-1]):
+        return Grade.MIXED
+    return Grade.TEXT
+
+
+def has_all_words(row: TitleRow, query: ParsedQuery) -> bool:
+    """Whether all words, the last one too, are whole words of title and cast."""
+    own = [*row.tokens, *" ".join(row.people).split()]
+    return all(_has(own, word) for word in query.words)
+
+
+def _has(own: Sequence[str], word: QueryWord) -> bool:
+    return all(token in own for token in word.tokens) or any(other in own for other in word.others)
+
+
+def _begins(own: Sequence[str], word: QueryWord) -> bool:
+    return _has(own, word) or any(token.startswith(word.text) for token in own)
+
+
+def _is_phrase(row: TitleRow, line: str) -> bool:
+    return any(f" {line} " in f" {form} " for form in row.forms)
+
+
+def popularity_weight(row: TitleRow) -> float:
+    """Popularity as 0 to 1, with a little for recent titles."""
+    popular = min(1.0, math.log10(1.0 + max(0.0, row.popularity)) / POPULARITY_SCALE)
+    recent = min(1.0, max(0, row.year - 1900) / 200)
+    return 0.97 * popular + 0.03 * recent
+
+
+def score_title(row: TitleRow, query: ParsedQuery, grade: Grade) -> float:
+    """The number by which exact matches are ordered: the grade, popularity, and how much of the title was typed."""
+    if grade >= Grade.BEGINNING:
+        closeness = _typed_share(row, query.line)
+    elif grade in (Grade.PEOPLE, Grade.PERSON):
+        closeness = 0.0
+    else:
+        matched = sum(1 for word in query.words if _has(row.tokens, word))
+        closeness = matched / max(len(row.tokens), matched, 1)
+    return SCORES[grade] + 0.9 * (COVERAGE_WEIGHT * closeness + (1 - COVERAGE_WEIGHT) * popularity_weight(row))
+
+
+def score_beginning(row: TitleRow, query: ParsedQuery, place: int) -> float:
+    """The same for the title at `place` (0 = the most popular) of those that begin with the query.
+
+    A viewer who types a beginning means one of the few titles that everybody watches, or any of the others: those are
+    best ordered by how little of the title is missing.
+    """
+    if place < MOST_POPULAR:
+        return SCORES[Grade.BEGINNING] + 0.9 - 0.01 * place
+    return SCORES[Grade.BEGINNING] + 0.5 * _typed_share(row, query.line) + 0.2 * popularity_weight(row)
+
+
+def _typed_share(row: TitleRow, line: str) -> float:
+    """The share of a title that was typed, of its form that begins with the line, 0 to 1."""
+    shortest = min((len(form) for form in row.forms if form.startswith(line)), default=len(row.forms[0]))
+    return min(1.0, len(line) / max(1, shortest))

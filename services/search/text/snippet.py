@@ -1,0 +1,55 @@
+"""Snippets and highlights: the part of a text that a query matches. Pure."""
+
+from __future__ import annotations
+
+import html
+import re
+from collections.abc import Sequence
+
+from services.search.text.fold import fold
+
+SNIPPET = 200
+"""Approximate length of a snippet in characters."""
+MAX_HITS = 200
+_WORD = re.compile(r"\w+")
+
+
+def snippet(text: str, wanted: Sequence[str], size: int = SNIPPET) -> str:
+    """About `size` characters of a text around the best matches, HTML-escaped; "" for an empty text.
+
+    A word matches when it begins with one of `wanted` (folded).
+    """
+    text = " ".join(text.split())
+    if len(text) <= size:
+        return html.escape(text, quote=False)
+    hits = [found.start() for found in _WORD.finditer(text) if fold(found.group()).startswith(tuple(wanted) or ("\0",))]
+    start = _best_start(hits, size)
+    if start > 0:
+        start = text.rfind(" ", 0, max(0, start - size // 5)) + 1
+    end = len(text) if len(text) - start <= size else text.rfind(" ", start, start + size)
+    end = end if end > start else start + size
+    return ("… " if start else "") + html.escape(text[start:end], quote=False) + (" …" if end < len(text) else "")
+
+
+def highlight(text: str, matched: Sequence[str]) -> str:
+    """A text as HTML with `<mark>` around the words that begin with one of `matched` (folded)."""
+    wanted = tuple(matched)
+    parts: list[str] = []
+    at = 0
+    for found in _WORD.finditer(text):
+        word = fold(found.group())
+        if not wanted or not word.startswith(wanted):
+            continue
+        parts += (html.escape(text[at : found.start()], quote=False), "<mark>", html.escape(found.group()), "</mark>")
+        at = found.end()
+    return "".join(parts) + html.escape(text[at:], quote=False)
+
+
+def _best_start(hits: Sequence[int], size: int) -> int:
+    """The start of the window with the most hits; the first of several."""
+    best, most = 0, 0
+    for index, start in enumerate(hits[:MAX_HITS]):
+        inside = sum(1 for hit in hits[index : index + 50] if hit < start + size * 4 // 5)
+        if inside > most:
+            best, most = start, inside
+    return best
