@@ -43,7 +43,7 @@ class MaturityLimits:
         if caller is None:
             return None
         if caller.profile_id not in self._known:
-            found = await self._store.find_viewer(caller.account_id, caller.profile_id, caller.device_id)
+            found = await self._store.accounts.find_viewer(caller.account_id, caller.profile_id, caller.device_id)
             # A profile that is gone sees what children see, until its token expires.
             self._known[caller.profile_id] = KIDS_MATURITY if found is None else shown_maturity(found.profile)
         return self._known[caller.profile_id]

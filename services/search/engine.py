@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from enum import StrEnum
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
 from tantivy import Occur, Query
@@ -16,6 +15,7 @@ from services.search.index.stages import Clauses
 from services.search.index.title_index import Snapshot
 from services.search.query.filters import Filters, filter_clauses, passes
 from services.search.query.parse import Hints, ParsedQuery
+from services.search.query.request import Hit, Results, SearchRequest, Sort, Stage
 from services.search.ranking.grade import Grade, grade_title, has_all_words, score_beginning, score_title
 from services.search.ranking.typos import Resemblance, rate_titles
 
@@ -27,76 +27,6 @@ MAX_SIMILAR = 100
 """Titles with typing errors in the results of one query."""
 CLEAR_COST = 2.4
 """A title that resembles a query by less than this ends the search for others."""
-MAX_OFFSET = 100_000
-
-
-class Sort(StrEnum):
-    """The order of results."""
-
-    RELEVANCE = "relevance"
-    POPULARITY = "popularity"
-    YEAR = "year"
-    TITLE = "title"
-
-
-class Stage(StrEnum):
-    """What found a result."""
-
-    BROWSE = "browse"
-    """Filters alone."""
-    EXACT = "exact"
-    """Its words, spelt right."""
-    HINT = "hint"
-    """A year, a genre or a person in the query."""
-    TYPO = "typo"
-    """Words that resemble those of the query."""
-    PIN = "pin"
-    """An operator put it there."""
-
-
-@dataclass(frozen=True, slots=True)
-class Boosts:
-    """What lifts titles for this query and viewer, by contentId: `clicks` and `taste` 0 to 1, `pins` in order."""
-
-    clicks: Mapping[str, float] = field(default_factory=dict)
-    taste: Callable[[Sequence[str]], Mapping[str, float]] | None = None
-    pins: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class SearchRequest:
-    """One search. `hints` None = the query has none; `typos` False finds exact matches only."""
-
-    query: ParsedQuery
-    filters: Filters
-    hints: Hints | None = None
-    limit: int = 20
-    offset: int = 0
-    sort: Sort = Sort.RELEVANCE
-    typos: bool = True
-    boosts: Boosts = field(default_factory=Boosts)
-
-
-@dataclass(frozen=True, slots=True)
-class Hit:
-    """A result, how it was found, and its typing errors."""
-
-    row: TitleRow
-    stage: Stage
-    grade: Grade = Grade.NONE
-    score: float = 0.0
-    typos: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class Results:
-    """One page of hits; `everything` is the query of all pages; `partial` if the time limit cut it off."""
-
-    hits: list[Hit]
-    everything: Any
-    stage: str
-    partial: bool = False
-    suggestion: str | None = None
 
 
 STAGE_SCORES = (11.0, 8.99, 7.99, 4.99, 1.99)

@@ -16,7 +16,6 @@ from services.http import params
 from services.http.body_schema import schema_of
 from services.http.request_context import request_context, viewer_country
 from services.http.route import Access, Route, json_response
-from services.search.engine import Boosts, Hit, Results, SearchRequest, Stage
 from services.search.index import stages
 from services.search.index.entry import TitleRow
 from services.search.index.facets import count_facets
@@ -24,6 +23,7 @@ from services.search.index.title_index import Snapshot
 from services.search.learning.learning import MAX_STORED_QUERY, Learning
 from services.search.query.filters import Filters, filter_clauses, passes
 from services.search.query.parse import ParsedQuery, parse_query, read_hints
+from services.search.query.request import Boosts, Hit, Results, SearchRequest, Stage
 from services.search.query.request_params import PARAMETERS, SearchParameters, read_parameters
 from services.search.service import SearchService
 from services.search.text.fold import key

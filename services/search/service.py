@@ -14,11 +14,12 @@ from kernel.clock import Clock
 from kernel.errors import MatineeError, Overloaded, StorageFailed
 from kernel.vocabulary import OverloadReason
 from services.counters import Counters
-from services.search.engine import Results, Search, SearchRequest
+from services.search.engine import Search
 from services.search.index.entry import IndexedTitle, TitleRow
 from services.search.index.generations import Generations
 from services.search.index.prefixes import PrefixTable, Suggestion
 from services.search.index.title_index import Snapshot, TitleIndex
+from services.search.query.request import Results, SearchRequest
 
 log = structlog.get_logger()
 

@@ -14,11 +14,11 @@ from aiohttp import web
 from httpd.openapi import Parameter
 from kernel.errors import BadRequest
 from services.http import params
-from services.search.engine import MAX_OFFSET, Sort
 from services.search.index.entry import TIERS, genre_key
 from services.search.index.facets import Facet
 from services.search.query.filters import Filters
 from services.search.query.parse import MAX_QUERY_LENGTH
+from services.search.query.request import MAX_OFFSET, Sort
 from services.search.text.fold import key
 
 MAX_LISTED = 8

@@ -2,11 +2,12 @@
 
 import pytest
 
-from services.search.engine import Search, SearchRequest
+from services.search.engine import Search
 from services.search.index.entry import IndexedTitle
 from services.search.index.title_index import TitleIndex
 from services.search.query.filters import Filters
 from services.search.query.parse import parse_query, read_hints
+from services.search.query.request import SearchRequest
 
 
 def entry(content_id, title=None, **more):

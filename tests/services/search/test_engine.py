@@ -4,10 +4,10 @@ import random
 
 import pytest
 
-from services.search.engine import Boosts, Sort, Stage
 from services.search.index import stages
 from services.search.query.filters import Filters, filter_clauses
 from services.search.query.parse import fold_synonyms
+from services.search.query.request import Boosts, Sort, Stage
 from tests.services.search.conftest import entry
 
 FILMS = [

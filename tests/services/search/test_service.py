@@ -6,10 +6,10 @@ import pytest
 
 from kernel.errors import Overloaded, StorageFailed
 from services.counters import Counters
-from services.search.engine import SearchRequest
 from services.search.index.generations import Generations
 from services.search.query.filters import Filters
 from services.search.query.parse import parse_query
+from services.search.query.request import SearchRequest
 from services.search.service import SearchService
 from system.clock import SystemClock
 from tests.services.search.conftest import entry
