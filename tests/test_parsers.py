@@ -67,7 +67,10 @@ from services.playback.drm.clear_key import read_key_ids
 from services.playback.routing.pathways import parse_player
 from services.playback.start.eligibility import parse_bitrate
 from services.recommend.events import parse_row
-from services.search.words import index_text, key, snippet, trigrams, words
+from services.search.query.parse import parse_query, read_hints
+from services.search.text.fold import index_text, key, trigrams, words
+from services.search.text.names import forms
+from services.search.text.snippet import highlight, snippet
 from services.users.access_token import AccessTokens
 from tests.backtracking import MOST_STEPS
 from tests.work import count_patterns, work_of
@@ -250,6 +253,9 @@ TEXTS = {
     "a genre": (key, "a"),
     "trigrams": (trigrams, "a"),
     "a snippet": (lambda v: snippet(v, ["a"]), "a "),
+    "a highlight": (lambda v: highlight(v, ["a"]), "a "),
+    "the forms of a title": (forms, "the ", "and ", "two ", "x"),
+    "a query with hints": (lambda v: (parse_query(v), read_hints(v, {"comedy"}, {})), "with ", "1990s ", "comedy "),
 }  # fmt: skip
 
 UNITS = [
