@@ -15,7 +15,7 @@ from services.search.index.stages import Clauses
 from services.search.index.title_index import Snapshot
 from services.search.query.filters import Filters, filter_clauses, passes
 from services.search.query.parse import Hints, ParsedQuery
-from services.search.query.request import Hit, Results, SearchRequest, Sort, Stage
+from services.search.query.request import Hit, Results, SearchRequest, Sort, Stage, order_hits
 from services.search.ranking.grade import Grade, grade_title, has_all_words, score_beginning, score_title
 from services.search.ranking.typos import Resemblance, rate_titles
 
@@ -31,9 +31,6 @@ CLEAR_COST = 2.4
 
 STAGE_SCORES = (11.0, 8.99, 7.99, 4.99, 1.99)
 """The highest score of a title that each exact stage found."""
-CLICK_WEIGHT = 1.2
-TASTE_WEIGHT = 0.3
-"""How far clicks and taste lift an exact match, in grades."""
 
 
 class Search:
@@ -190,28 +187,9 @@ class Search:
         return [Hit(row, Stage.EXACT, Grade.TEXT) for row in rows]
 
     def _boosted(self, hits: list[Hit]) -> list[Hit]:
-        """Hits in order: names that match exactly, lifted by clicks and taste; what resembles them; descriptions."""
-        boosts = self._request.boosts
-        exact = [hit for hit in hits if hit.stage is not Stage.TYPO]
-        lift = self._lift(exact) if self._has_boosts() else {}
-        exact.sort(key=lambda hit: (-hit.score - lift.get(hit.row.content_id, 0.0), -hit.row.rank))
-        # A misspelt word is often among the many words of a description: names that resemble the query go first.
-        names = [hit for hit in exact if hit.grade > Grade.TEXT or hit.stage is Stage.HINT]
-        similar = [hit for hit in hits if hit.stage is Stage.TYPO]
-        hits = names + similar + [hit for hit in exact if hit.grade <= Grade.TEXT and hit.stage is not Stage.HINT]
-        if boosts.pins:
-            hits = self._pinned(hits)
-        return hits
-
-    def _lift(self, hits: Sequence[Hit]) -> dict[str, float]:
-        """What clicks and taste add to the scores of exact matches, in grades."""
-        boosts = self._request.boosts
-        ids = [hit.row.content_id for hit in hits]
-        taste = boosts.taste(ids) if boosts.taste else {}
-        return {
-            name: CLICK_WEIGHT * min(1.0, boosts.clicks.get(name, 0.0)) + TASTE_WEIGHT * min(1.0, taste.get(name, 0.0))
-            for name in ids
-        }
+        """Hits in order, with pins in front."""
+        hits = order_hits(hits, self._request.boosts)
+        return self._pinned(hits) if self._request.boosts.pins else hits
 
     def _pinned(self, hits: list[Hit]) -> list[Hit]:
         ids = list(self._request.boosts.pins)

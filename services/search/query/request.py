@@ -16,6 +16,11 @@ MAX_OFFSET = 100_000
 """Results of one search that pages reach."""
 
 
+CLICK_WEIGHT = 1.2
+TASTE_WEIGHT = 0.3
+"""How far clicks and taste lift an exact match, in grades."""
+
+
 class Sort(StrEnum):
     """The order of results."""
 
@@ -83,3 +88,27 @@ class Results:
     stage: str
     partial: bool = False
     suggestion: str | None = None
+
+
+def order_hits(hits: Sequence[Hit], boosts: Boosts) -> list[Hit]:
+    """Hits in order: names that match exactly, lifted by clicks and taste; what resembles them; descriptions.
+
+    A misspelt word is often among the many words of a description, so names that resemble the query go before it.
+    """
+    exact = [hit for hit in hits if hit.stage is not Stage.TYPO]
+    lift = _lift(exact, boosts) if boosts.clicks or boosts.taste else {}
+    exact.sort(key=lambda hit: (-hit.score - lift.get(hit.row.content_id, 0.0), -hit.row.rank))
+    weak = [hit.grade <= Grade.TEXT and hit.stage is not Stage.HINT for hit in exact]
+    names = [hit for hit, is_weak in zip(exact, weak, strict=True) if not is_weak]
+    similar = [hit for hit in hits if hit.stage is Stage.TYPO]
+    return names + similar + [hit for hit, is_weak in zip(exact, weak, strict=True) if is_weak]
+
+
+def _lift(hits: Sequence[Hit], boosts: Boosts) -> dict[str, float]:
+    """What clicks and taste add to the scores of exact matches, in grades."""
+    ids = [hit.row.content_id for hit in hits]
+    taste = boosts.taste(ids) if boosts.taste else {}
+    return {
+        name: CLICK_WEIGHT * min(1.0, boosts.clicks.get(name, 0.0)) + TASTE_WEIGHT * min(1.0, taste.get(name, 0.0))
+        for name in ids
+    }
