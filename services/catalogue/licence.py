@@ -13,7 +13,7 @@ from typing import Annotated
 
 from msgspec import Meta, Struct
 
-MAX_WINDOWS = 500
+MAX_WINDOWS = 300
 MAX_TIME = 4_102_444_800.0
 """The year 2100 in Unix seconds."""
 

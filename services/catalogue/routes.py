@@ -69,7 +69,16 @@ class LicenceBody(Struct, forbid_unknown_fields=True):
     """
 
     countries: Annotated[list[Annotated[str, Meta(pattern=COUNTRY)]], Meta(max_length=300)] | UnsetType | None = UNSET
-    windows: Annotated[list[WindowLine], Meta(max_length=MAX_WINDOWS)] | None = None
+    windows: Annotated[list[WindowLine], Meta(max_length=MAX_WINDOWS)] | UnsetType = UNSET
+
+
+TITLE = schema_of(TitleLine) | {
+    "not": {
+        "required": ["countries", "windows"],
+        "properties": {"countries": {"type": "array"}, "windows": {"type": "array"}},
+    }
+}
+LICENCE = schema_of(LicenceBody) | {"minProperties": 1, "maxProperties": 1}
 
 
 class CatalogueRoutes:
@@ -86,7 +95,7 @@ class CatalogueRoutes:
         return (
             Route(
                 "GET", "/titles", self.list_titles, Access.VIEWER, "Titles licensed in the viewer's country",
-                _PAGE, response=LISTING,
+                _PAGE, response=LISTING, errors=(404,),
             ),
             Route(
                 "GET", "/titles/{contentId}", self.get_title, Access.VIEWER, "One title",
@@ -94,7 +103,7 @@ class CatalogueRoutes:
             ),
             Route(
                 "PUT", "/titles/{contentId}", self.put_title, Access.OPERATOR,
-                "Create or replace a title; If-Match and If-None-Match are honoured", (one,), body=schema_of(TitleLine),
+                "Create or replace a title; If-Match and If-None-Match are honoured", (one,), body=TITLE,
                 response=TITLE_SCHEMA, statuses=(200, 201), errors=(412,),
             ),
             Route(
@@ -103,7 +112,7 @@ class CatalogueRoutes:
             ),
             Route(
                 "PUT", "/titles/{contentId}/licence", self.put_licence, Access.OPERATOR,
-                "Set where and when a title may be watched", (one,), body=schema_of(LicenceBody), response=TITLE_SCHEMA,
+                "Set where and when a title may be watched", (one,), body=LICENCE, response=TITLE_SCHEMA,
                 errors=(404,),
             ),
         )  # fmt: skip
@@ -185,11 +194,11 @@ class CatalogueRoutes:
         """Set a title's countries."""
         content_id = params.content_id(request.match_info["contentId"])
         licence = await params.body(request, LicenceBody)
-        if (licence.countries is UNSET) == (licence.windows is None):
+        if (licence.countries is UNSET) == (licence.windows is UNSET):
             raise BadRequest(400, "body-field", "the body must have one of `countries` and `windows`")
         countries = None if licence.countries is UNSET else licence.countries
         try:
-            windows = None if licence.windows is None else parse_windows(licence.windows)
+            windows = None if licence.windows is UNSET else parse_windows(licence.windows)
         except ValueError as error:
             raise BadRequest(400, "body-field", f"field `windows`: {error}") from None
         listed = None if countries is None else normalise_countries(countries)
@@ -248,5 +257,5 @@ def decode_cursor(text: str) -> Position:
         raw = base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True)
         position: Position = msgspec.json.decode(raw, type=_Position)
     except (ValueError, binascii.Error, msgspec.DecodeError):
-        raise BadRequest(400, "cursor", "query parameter `cursor` is not a `nextCursor` of this API") from None
+        raise BadRequest(404, "cursor", "there is no such page: `cursor` is not a `nextCursor` of this API") from None
     return position

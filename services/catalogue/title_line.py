@@ -25,8 +25,8 @@ class WindowLine(Struct):
     """A licence window of a line; `starts` and `ends` are RFC 3339 or Unix seconds."""
 
     countries: Annotated[list[Country], Meta(max_length=300)] | None = None
-    starts: datetime | float | None = None
-    ends: datetime | float | None = None
+    starts: Annotated[datetime, Meta(tz=True)] | Annotated[float, Meta(ge=0, le=MAX_TIME)] | None = None
+    ends: Annotated[datetime, Meta(tz=True)] | Annotated[float, Meta(ge=0, le=MAX_TIME)] | None = None
 
 
 class TitleLine(Struct, rename="camel"):

@@ -33,6 +33,7 @@ ACCEPTED: dict[str, object] = {
     "properties": {
         "accepted": {"type": "integer", "description": "How many events are stored."},
         "rejected": {
+            "description": "The events that are not stored; absent where all are.",
             "type": "array",
             "items": {
                 "type": "object",
@@ -46,7 +47,16 @@ CMCD: dict[str, object] = {
     "pattern": r'^e=[a-z]{1,4},sid="[A-Za-z0-9-]{1,64}",ts=[0-9]{1,15}$',
     "description": "CTA-5004-B, event mode: a line an event, each with at least the keys e, sid and ts.",
 }
-EVENTS: dict[str, object] = {"type": "array", "maxItems": MAX_EVENTS, "items": schema_of(PlayerEvent)}
+_EVENTS: dict[str, object] = {
+    "description": "Events that are no such object are named in the answer; the others are stored.",
+    "anyOf": [
+        {"type": "array", "maxItems": 0},
+        {"type": "array", "maxItems": MAX_EVENTS, "contains": schema_of(PlayerEvent)},
+    ],
+}
+EVENTS: dict[str, object] = {
+    "anyOf": [_EVENTS, {"type": "object", "required": ["events"], "properties": {"events": _EVENTS}}]
+}
 
 
 class EventRoutes:

@@ -28,7 +28,7 @@ _ERRORS = {
 }
 _SECURITY: dict[Access, tuple[str, ...]] = {
     Access.ANYBODY: (),
-    Access.VIEWER: ("guest", "accessToken", "apiKey"),
+    Access.VIEWER: ("accessToken", "apiKey"),
     Access.ACCOUNT: ("accessToken",),
     Access.OPERATOR: ("apiKey",),
     Access.INTERNAL: ("apiKey",),
@@ -41,11 +41,12 @@ def describe(routes: Sequence[Route], version: str) -> dict[str, Any]:
         "Matinee",
         version,
         [_operation(route) for route in routes if not route.hidden],
-        description="A video-on-demand platform built around its own CDN.",
+        description=(
+            "A video-on-demand platform built around its own CDN. The page's guests have a cookie in place of a token."
+        ),
         security_schemes={
             "apiKey": API_KEY,
             "accessToken": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"},
-            "guest": {"type": "apiKey", "in": "cookie", "name": "matinee_guest"},
         },
     )
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from services.http.body_schema import DATE_TIME
+
 Schema = dict[str, Any]
 
 _URL: Schema = {"type": "string", "format": "uri"}
@@ -39,7 +41,7 @@ STARTED_SCHEMA: Schema = {
 AT_SCHEMA: Schema = {
     "anyOf": [
         {"type": "number", "minimum": 0, "maximum": 1e14},
-        {"type": "string", "format": "date-time"},
+        {"type": "string", "format": "date-time", "pattern": DATE_TIME},
         {"type": "null"},
     ],
     "description": "When the position was reached by the player's clock: Unix seconds, or ISO 8601.",

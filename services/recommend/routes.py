@@ -48,7 +48,12 @@ class RecommendRoutes:
     def routes(self) -> tuple[Route, ...]:
         """The route table of recommendations."""
         parameters = (
-            Parameter("userId", "The profile. Viewers may omit it or name themselves.", schema=params.USER_ID_SCHEMA),
+            Parameter(
+                "userId",
+                "The profile. Viewers may omit it or name themselves.",
+                required=True,
+                schema=params.USER_ID_SCHEMA,
+            ),
             Parameter("limit", "Number of titles, 1 to 100.", schema=params.integer_schema(1, 100, 20)),
             Parameter("playable", "Only titles that can be played now.", schema={"type": "boolean", "default": False}),
             Parameter(

@@ -120,7 +120,7 @@ class DisabledBody(Struct, forbid_unknown_fields=True):
     disabled: bool
 
 
-NOTHING: dict[str, object] = {"type": "object", "description": "Nothing is read of it."}
+NOTHING: dict[str, object] = {"description": "Any JSON; nothing is read of it."}
 _FILTER: dict[str, object] = {"type": "string", "minLength": 1, "pattern": "^[^\\u0000]+$"}
 NEW_PASSWORD = {
     "type": "string",

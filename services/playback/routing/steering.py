@@ -71,7 +71,11 @@ class SteeringRoutes:
         """The route table of steering."""
         parameters = (
             Parameter("contentId", "The title.", location="path", schema=params.CONTENT_ID_SCHEMA),
-            Parameter("viewer", "The viewer's bucket, from an earlier response."),
+            Parameter(
+                "viewer",
+                "The viewer's bucket, from an earlier response.",
+                schema={"type": "string", "pattern": "^[0-9]{1,3}$"},
+            ),
             Parameter("session", "The session, if the player knows it."),
             Parameter("manifest", "`dash` if an MPD contains this URL."),
             Parameter("whole", "1 if the playlist or MPD has absolute URLs."),

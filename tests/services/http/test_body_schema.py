@@ -19,13 +19,15 @@ class Body(Struct, rename="camel"):
     """A body."""
 
     some_text: Annotated[str, Meta(max_length=5)]
+    title: str
     parts: list[Part] = []
     size: Annotated[int, Meta(ge=1, le=9)] | None = None
 
 
 def test_a_schema_has_the_bounds_of_the_type_and_no_references():
     schema = schema_of(Body)
-    assert schema["required"] == ["someText"]
+    assert schema["required"] == ["someText", "title"]
+    assert schema["properties"]["title"]["type"] == "string"
     assert schema["properties"]["someText"]["maxLength"] == 5
     assert schema["properties"]["parts"]["items"]["properties"]["name"]["pattern"] == "^[a-z]{1,3}$"
     assert {"type": "integer", "minimum": 1, "maximum": 9} in schema["properties"]["size"]["anyOf"]
