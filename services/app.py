@@ -15,6 +15,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from secrets import token_bytes, token_urlsafe
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 import aiohttp
 import structlog
@@ -391,8 +392,9 @@ class _Builder:
         origin = OriginClient(self.client, settings.origin, settings.region)
         catalogue = CatalogueForPlayback(self.store, self.clock)
         self.routes += PageRoutes(
-            origin, catalogue, AssetLibrary(), settings.edges, self.authenticator, self.clock
-        ).routes()
+            origin, catalogue, AssetLibrary(), settings.edges, self.authenticator, self.clock,
+            urlsplit(settings.oidc_issuer).hostname if settings.oidc_issuer else None,
+        ).routes()  # fmt: skip
         self.routes += Gateway(origin, settings.edges).routes()
 
 
@@ -410,7 +412,7 @@ def _make_oidc_routes(
     provider = OidcSettings(
         settings.oidc_issuer or "", settings.oidc_client_id or "", secret, f"{public}{PATH}/callback"
     )
-    return OidcRoutes(service, OidcClient(provider, shared, clock), f"{public}/").routes()
+    return OidcRoutes(service, OidcClient(provider, shared, clock), f"{public}/#welcome").routes()
 
 
 def _read_text(path: Path, setting: str) -> str:

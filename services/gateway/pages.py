@@ -24,10 +24,20 @@ from services.http.route import Access, Route, json_response
 PREVIEW_INDEX = "thumbnails.vtt"
 MAX_POSTER_BYTES = 4 << 20
 MAX_POSTER_CACHE_BYTES = 64 << 20
+_VIEWER = {
+    "type": "object",
+    "properties": {
+        "userId": {"type": "string"},
+        "country": {"type": ["string", "null"]},
+        "logInProvider": {"type": ["string", "null"], "description": "Through whom viewers may log in, too."},
+    },
+}
 
 
 def content_security_policy(edges: Sequence[str], *, for_development: bool) -> str:
     """The page's Content-Security-Policy: it may load its own files, and media from the edges.
+
+    Media from `data:` are the empty tracks that hls.js makes for subtitles.
 
     `for_development` allows `eval`, which browser drivers need to wait for a condition.
     """
@@ -36,7 +46,7 @@ def content_security_policy(edges: Sequence[str], *, for_development: bool) -> s
     return (
         f"default-src 'none'; script-src {scripts}; style-src 'self'; img-src 'self' data: blob: https: {hosts}; "
         f"connect-src 'self' {hosts}; "
-        f"media-src 'self' blob: {hosts}; worker-src 'self' blob:; "
+        f"media-src 'self' blob: data: {hosts}; worker-src 'self' blob:; "
         "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
     )
 
@@ -49,7 +59,7 @@ class PosterCatalogue(Protocol):
 
 
 class PageRoutes:
-    """Serves the page, its files and the posters."""
+    """Serves the page, its files and the posters. `log_in_provider` is the name of one that viewers may use, too."""
 
     def __init__(
         self,
@@ -59,6 +69,7 @@ class PageRoutes:
         edges: Sequence[str],
         authenticator: Authenticator,
         clock: Clock,
+        log_in_provider: str | None = None,
     ) -> None:
         self._origin = origin
         self._posters = posters
@@ -66,6 +77,7 @@ class PageRoutes:
         self._edges = edges
         self._authenticator = authenticator
         self._clock = clock
+        self._log_in_provider = log_in_provider
         self._poster_cache: LRUCache[tuple[str, str], tuple[str, bytes]] = LRUCache(
             MAX_POSTER_CACHE_BYTES, getsizeof=lambda poster: len(poster[1])
         )
@@ -73,10 +85,6 @@ class PageRoutes:
     def routes(self) -> tuple[Route, ...]:
         """The page's route table."""
         poster = (Parameter("contentId", "The title.", location="path", schema=params.CONTENT_ID_SCHEMA),)
-        viewer = {
-            "type": "object",
-            "properties": {"userId": {"type": "string"}, "country": {"type": ["string", "null"]}},
-        }
         return (
             Route("GET", "/", self.get_page, Access.ANYBODY, "The viewers' page", hidden=True),
             Route("GET", "/favicon.ico", self.get_icon, Access.ANYBODY, "The page's icon", hidden=True),
@@ -88,7 +96,7 @@ class PageRoutes:
                 self.get_viewer,
                 Access.ANYBODY,
                 "The viewer's userId and country; sets the guest cookie",
-                response=viewer,
+                response=_VIEWER,
             ),
             Route(
                 "GET",
@@ -125,7 +133,8 @@ class PageRoutes:
         """The viewer's own userId and country, for the page."""
         response = json_response({})
         guest = self._ensure_guest(request, response)
-        body = json_response({"userId": guest, "country": request_context(request).country})
+        country = request_context(request).country
+        body = json_response({"userId": guest, "country": country, "logInProvider": self._log_in_provider})
         response.body = body.body
         return response
 

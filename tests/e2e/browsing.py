@@ -25,6 +25,11 @@ AGENTS = {
     "Safari on iPad": "Mozilla/5.0 (iPad; CPU OS 18_0 like Mac OS X) AppleWebKit/605.1.15 Version/18.0 Safari/604.1",
 }
 """User agents by the names that the page gives such devices."""
+_AUDIT = """async () => {
+  const found = await axe.run(document, { resultTypes: ["violations"] });
+  return found.violations.filter((one) => one.impact === "serious" || one.impact === "critical")
+    .map((one) => `${one.id}: ${one.nodes.map((node) => node.target.join(" ")).slice(0, 3).join(", ")}`);
+}"""
 _WAIT = re.compile(r"/playback/sessions/([^/]+)/end")
 """The page waits at the platform for the end of the session that it plays."""
 _STATE = """() => {
@@ -34,6 +39,14 @@ _STATE = """() => {
           sound: video.webkitAudioDecodedByteCount, paused: video.paused, isEncrypted: Boolean(video.mediaKeys),
           audio: [...video.audioTracks].find((track) => track.enabled)?.language};
 }"""
+
+
+def violations(page):
+    """What axe finds in a page that keeps somebody from using it; [] where axe is not installed."""
+    if not AXE.exists():
+        return []
+    page.evaluate(AXE.read_text())
+    return page.evaluate(_AUDIT)
 
 
 @contextmanager
@@ -99,7 +112,14 @@ class Viewer:
             f"(() => {{ const video = document.querySelector('video'); return {condition}; }})()"
         )
 
+    def violations(self):
+        """What axe finds here that keeps somebody from using the page; [] where it is not installed."""
+        before = len(self.faults)
+        found = violations(self.page)
+        del self.faults[before:]  # axe makes style elements, which the page's policy refuses
+        return found
+
     def close(self):
         """Leave; fails the test if anything went wrong in the page."""
         self.context.close()
-        assert not self.faults
+        assert not self.faults, self.faults

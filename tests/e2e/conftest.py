@@ -12,6 +12,7 @@ import socket
 import subprocess
 import sys
 import time
+import urllib.request
 from dataclasses import dataclass, field
 from ipaddress import ip_network
 from pathlib import Path
@@ -22,6 +23,7 @@ from mmdb_writer import MMDBWriter
 from netaddr import IPSet
 
 from origin.ingest import subprocesses
+from tests.e2e.browsing import Viewer, chromium
 from tools.bench.processes import tree
 from tools.up.plan import Addresses, Plan, all_programs
 from tools.up.ports import why_not_free
@@ -29,6 +31,7 @@ from tools.up.ports import why_not_free
 ROOT = Path(__file__).resolve().parents[2]
 UP_WITHIN = 90
 STOPPED_WITHIN = 30
+ENCRYPTED_ID = "encrypted-film"
 COUNTRIES = {"127.0.0.1": "DE", "127.0.0.3": "US"}
 """Where viewers at these addresses are."""
 
@@ -86,6 +89,15 @@ class Platform:
         command = [sys.executable, "-P", "-m", "tools.cli", "catalogue", "licence", self.content_id, *choice]
         command += ["--data", str(self.plan.state / "services")]
         subprocess.run(command, cwd=ROOT, check=True, capture_output=True, timeout=30)
+
+    def operate(self, method, path, body=None):
+        """An operator's call of the services, with their API key."""
+        headers = {"Authorization": f"Bearer {self.plan.api_key.read_text().strip()}"}
+        headers |= {"Content-Type": "application/json"} if body else {}
+        data = None if body is None else json.dumps(body).encode()
+        request = urllib.request.Request(f"{self.page}{path}", data, headers, method=method)
+        with urllib.request.urlopen(request, timeout=10) as answer:
+            return json.load(answer)
 
     def pid_at(self, host, port):
         """The process of ours that listens there, or None."""
@@ -188,3 +200,46 @@ def session(platform):
     answer = platform.start()
     assert answer.status == 200, answer.body
     return answer.json()
+
+
+@pytest.fixture(scope="session")
+def encrypted(platform, tmp_path_factory):
+    """16 s of 720 lines in English and German, published on the platform encrypted by `cbcs`."""
+    film = tmp_path_factory.mktemp("film") / "two_languages.mp4"
+    inputs = ["-f", "lavfi", "-i", "testsrc2=size=1280x720:rate=25:duration=16"]
+    for tone in (440, 330):
+        inputs += ["-f", "lavfi", "-i", f"sine=frequency={tone}:sample_rate=48000:duration=16"]
+    coded = ["-map", "0", "-map", "1", "-map", "2", "-c:v", "libx264", "-preset", "ultrafast", "-pix_fmt", "yuv420p"]
+    coded += ["-c:a", "aac", "-metadata:s:a:0", "language=eng", "-metadata:s:a:1", "language=deu", str(film)]
+    command = [subprocesses.find_programs().ffmpeg, "-v", "error", "-nostdin", *inputs, *coded]
+    subprocess.run(command, check=True, timeout=60)
+    plan = platform.plan
+    command = [sys.executable, "-P", "-m", "tools.cli", "ingest", str(film), "--store", str(plan.store)]
+    command += ["--content-id", ENCRYPTED_ID, "--title", "Encrypted film", "--preset", "ultrafast", "--rungs", "3"]
+    command += ["--steering", platform.page, "--encrypt", "cbcs", "--key-server", platform.page]
+    command += ["--key-server-key-file", str(plan.api_key)]
+    subprocess.run(command, cwd=ROOT, check=True, capture_output=True, timeout=120)
+    start = f"{platform.page}/playback/start?contentId={ENCRYPTED_ID}"
+    platform.until(lambda: platform.get(start).status == 200, "the encrypted film in the catalogue")
+    return ENCRYPTED_ID
+
+
+@pytest.fixture(scope="module")
+def browser(program):
+    """A Chromium. Not for longer than a module: its driver's loop would be in the way of asynchronous tests."""
+    with chromium(program) as opened:
+        yield opened
+
+
+@pytest.fixture
+def viewer(browser, platform):
+    """Makes viewers, each with a browser of their own, who leave at the end."""
+    made = []
+
+    def make(device=None, **options):
+        made.append(Viewer(browser, platform, device, **options))
+        return made[-1]
+
+    yield make
+    for one in made:
+        one.close()

@@ -3,75 +3,12 @@
 Every part is the real one: edges, shield, origin, control, key store and licences, and hls.js and Shaka in Chromium.
 """
 
-import json
-import subprocess
-import sys
-import urllib.request
-from pathlib import Path
-
 import pytest
 from playwright.sync_api import expect
 
-from origin.ingest import subprocesses
-from tests.e2e.browsing import Viewer, chromium
-
-ROOT = Path(__file__).resolve().parents[2]
-CONTENT_ID = "encrypted-film"
 EMAIL, PASSWORD = "kim@example.org", "correct horse battery"
 
 pytestmark = [pytest.mark.needs("chromium")]
-
-
-@pytest.fixture(scope="module")
-def browser(program):
-    with chromium(program) as opened:
-        yield opened
-
-
-@pytest.fixture(scope="module")
-def encrypted(platform, tmp_path_factory):
-    """16 s of 720 lines in English and German, published on the platform encrypted by `cbcs`."""
-    film = tmp_path_factory.mktemp("film") / "two_languages.mp4"
-    inputs = ["-f", "lavfi", "-i", "testsrc2=size=1280x720:rate=25:duration=16"]
-    for tone in (440, 330):
-        inputs += ["-f", "lavfi", "-i", f"sine=frequency={tone}:sample_rate=48000:duration=16"]
-    coded = ["-map", "0", "-map", "1", "-map", "2", "-c:v", "libx264", "-preset", "ultrafast", "-pix_fmt", "yuv420p"]
-    coded += ["-c:a", "aac", "-metadata:s:a:0", "language=eng", "-metadata:s:a:1", "language=deu", str(film)]
-    command = [subprocesses.find_programs().ffmpeg, "-v", "error", "-nostdin", *inputs, *coded]
-    subprocess.run(command, check=True, timeout=60)
-    plan = platform.plan
-    command = [sys.executable, "-P", "-m", "tools.cli", "ingest", str(film), "--store", str(plan.store)]
-    command += ["--content-id", CONTENT_ID, "--title", "Encrypted film", "--preset", "ultrafast", "--rungs", "3"]
-    command += ["--steering", platform.page, "--encrypt", "cbcs", "--key-server", platform.page]
-    command += ["--key-server-key-file", str(plan.api_key)]
-    subprocess.run(command, cwd=ROOT, check=True, capture_output=True, timeout=120)
-    start = f"{platform.page}/playback/start?contentId={CONTENT_ID}"
-    platform.until(lambda: platform.get(start).status == 200, "the encrypted film in the catalogue")
-    return CONTENT_ID
-
-
-@pytest.fixture
-def viewer(browser, platform, encrypted):
-    """Makes viewers, each with a browser of their own, who leave at the end."""
-    made = []
-
-    def make(device=None, **options):
-        made.append(Viewer(browser, platform, device, **options))
-        return made[-1]
-
-    yield make
-    for one in made:
-        one.close()
-
-
-def operator(platform, method, path, body=None):
-    """A call with the services' API key."""
-    headers = {"Authorization": f"Bearer {platform.plan.api_key.read_text().strip()}"}
-    headers |= {"Content-Type": "application/json"} if body else {}
-    data = None if body is None else json.dumps(body).encode()
-    request = urllib.request.Request(f"{platform.page}{path}", data, headers, method=method)
-    with urllib.request.urlopen(request, timeout=10) as answer:
-        return json.load(answer)
 
 
 def test_an_account_plays_an_encrypted_film_on_its_devices_until_it_may_not(viewer, encrypted, platform):
@@ -80,13 +17,17 @@ def test_an_account_plays_an_encrypted_film_on_its_devices_until_it_may_not(view
     laptop.page.on("request", lambda one: starts.append(one.url) if "/playback/start" in one.url else None)
     laptop.log_in(EMAIL, PASSWORD, new=True)
     account = laptop.page.evaluate("JSON.parse(localStorage.getItem('matinee.account')).accountId")
+    laptop.go("#account")
+    laptop.page.get_by_label("Audio").select_option("German")
+    laptop.page.get_by_role("button", name="Save").click()
+    laptop.page.get_by_text("Saved.").wait_for()
 
     # HLS by hls.js
     laptop.go(f"#title={encrypted}")
     laptop.page.get_by_role("link", name="Play", exact=True).click()
     laptop.wait_until("video.currentTime > 1 && video.videoHeight === 720")
     shown = laptop.state()
-    assert (shown["isEncrypted"], shown["frames"] > 10, shown["sound"] > 0) == (True, True, True)
+    assert (shown["isEncrypted"], shown["frames"] > 10, shown["sound"] > 0, shown["audio"]) == (True, True, True, "de")
     assert "drm=clearkey" in starts[0]
     laptop.page.evaluate("document.querySelector('video').currentTime = 7.2")
     laptop.wait_until("video.currentTime > 7.5")
@@ -104,7 +45,7 @@ def test_an_account_plays_an_encrypted_film_on_its_devices_until_it_may_not(view
     assert abs(desktop.state()["time"] - paused) < 0.7
     desktop.wait_until(f"video.currentTime > {paused + 0.5} && video.videoHeight === 720")
     assert desktop.page.evaluate("Boolean(window.shaka)")
-    assert desktop.state()["isEncrypted"]
+    assert (desktop.state()["isEncrypted"], desktop.state()["audio"]) == (True, "de")
 
     with desktop.page.expect_response("**/playback/heartbeat"):
         desktop.page.keyboard.press("k")
@@ -120,7 +61,7 @@ def test_an_account_plays_an_encrypted_film_on_its_devices_until_it_may_not(view
     expect(alert).to_contain_text("Firefox on Windows")
 
     # A plan below what plays: on it goes at 480 lines
-    operator(platform, "PUT", f"/accounts/{account}/plan", {"tier": "sd", "streams": 2})
+    platform.operate("PUT", f"/accounts/{account}/plan", {"tier": "sd", "streams": 2})
     desktop.page.keyboard.press("k")
     desktop.wait_until(f"video.currentTime > {at + 0.1}")
     desktop.page.keyboard.press("k")  # a pause is reported at once, and the answer tells of the plan
@@ -136,7 +77,7 @@ def test_an_account_plays_an_encrypted_film_on_its_devices_until_it_may_not(view
     # Revoked by an operator: it stops, though half of the film is in its buffer
     tablet.page.evaluate("document.querySelector('video').currentTime = 2")
     tablet.wait_until("video.currentTime > 2.2")
-    operator(platform, "DELETE", f"/playback/sessions/{tablet.session}")
+    platform.operate("DELETE", f"/playback/sessions/{tablet.session}")
     expect(tablet.page.get_by_role("alert")).to_contain_text("Playback here was ended from your account.", timeout=4000)
     assert tablet.state()["time"] == 0, "nothing is left in the player"
 
@@ -147,7 +88,7 @@ def test_a_licence_that_is_refused_is_told_and_nothing_plays(viewer, encrypted, 
     guest = viewer()
 
     def end_session(route):
-        operator(platform, "DELETE", f"/playback/sessions/{guest.session}")
+        platform.operate("DELETE", f"/playback/sessions/{guest.session}")
         route.continue_()
 
     guest.page.route("**/drm/clearkey*", end_session)
@@ -155,3 +96,50 @@ def test_a_licence_that_is_refused_is_told_and_nothing_plays(viewer, encrypted, 
     guest.go(f"#play={encrypted}", query)
     expect(guest.page.get_by_role("alert")).to_contain_text("Playback here was ended from your account.")
     assert guest.state()["frames"] == 0
+
+
+SUBTITLES = """#EXTM3U
+#EXT-X-TARGETDURATION:16
+#EXT-X-PLAYLIST-TYPE:VOD
+#EXTINF:16,
+text.vtt
+#EXT-X-ENDLIST
+"""
+TEXT = "WEBVTT\n\n00:00.000 --> 00:16.000\nGuten Tag.\n"
+
+
+def add_subtitles(route):
+    """The film's playlist as of a publication with English and German subtitles."""
+    playlist = route.fetch().text()
+    lines = [
+        f'#EXT-X-MEDIA:TYPE=SUBTITLES,GROUP-ID="sub",LANGUAGE="{tag}",NAME="{name}",URI="subs/{tag}.m3u8"'
+        for tag, name in (("en", "English"), ("de", "Deutsch"))
+    ]
+    playlist = playlist.replace("#EXT-X-STREAM-INF:", '#EXT-X-STREAM-INF:SUBTITLES="sub",')
+    first, _, rest = playlist.partition("#EXT-X-MEDIA:")
+    headers = {"Access-Control-Allow-Origin": "*"}
+    route.fulfill(body="\n".join([first, *lines, f"#EXT-X-MEDIA:{rest}"]), headers=headers)
+
+
+def test_the_choices_of_a_profile_hold_from_the_first_second(viewer, encrypted):
+    """Subtitles, data saver; the key `c` turns the same subtitles off and on."""
+    lee = viewer()
+    lee.log_in("lee@example.org", PASSWORD, new=True)
+    lee.go("#account")
+    lee.page.get_by_label("Subtitles").select_option("German")
+    lee.page.get_by_label("Data saver").check()
+    lee.page.get_by_role("button", name="Save").click()
+    lee.page.get_by_text("Saved.").wait_for()
+    free = {"Access-Control-Allow-Origin": "*"}
+    lee.page.route("**/master*.m3u8*", add_subtitles)
+    lee.page.route("**/subs/*.m3u8*", lambda route: route.fulfill(body=SUBTITLES, headers=free))
+    lee.page.route("**/subs/*.vtt*", lambda route: route.fulfill(body=TEXT, headers=free))
+    lee.go(f"#play={encrypted}")
+    lee.wait_until("video.currentTime > 0.5")
+    showing = "[...video.textTracks].find((track) => track.mode === 'showing')"
+    lee.wait_until(f"{showing}?.activeCues?.[0]?.text === 'Guten Tag.'")
+    assert lee.state()["height"] <= 480
+    lee.page.keyboard.press("c")
+    lee.wait_until(f"!{showing}")
+    lee.page.keyboard.press("c")
+    lee.wait_until(f"{showing}?.language === 'de'")

@@ -2,10 +2,17 @@
 
 import * as api from "./api.js";
 import { element } from "./cards.js";
-import { field, form } from "./forms.js";
+import { choice, field, form } from "./forms.js";
 import { dataSaver, keepDataSaver } from "./memory.js";
+import { languageChoices } from "./tracks.js";
 
 const MIN_PASSWORD = 8;
+const KIDS_MATURITY = 12;
+let provider = "";
+
+/** Offer to log in through a provider, by its name; "" where there is none. */
+export const offerProvider = (name) => { provider = name ?? ""; };
+const byProvider = () => (provider ? element("p", { class: "aside" }, element("a", { class: "quiet", href: "/auth/oidc/start" }, `Log in with ${provider}`)) : null);
 
 const go = (hash) => { location.hash = hash; };
 const heading = (text) => element("h1", { class: "page-title" }, text);
@@ -47,14 +54,30 @@ async function entered() {
 }
 
 function choose(profile) {
-  api.remember({ profileId: profile.profileId, profileName: profile.name });
+  const { profileId, name, kids, maturity, language, subtitles } = profile;
+  const shown = kids ? Math.min(KIDS_MATURITY, maturity ?? KIDS_MATURITY) : maturity ?? null;
+  const chosen = { profileId, profileName: name, maturity: shown, language, subtitles };
   keepDataSaver(Boolean(profile.dataSaver));
+  const before = api.account() ?? {};
+  if (Object.keys(chosen).some((key) => chosen[key] !== before[key])) api.remember(chosen);
+}
+
+/** Follow what was changed elsewhere: the profile's choices, and whether this device is still logged in. */
+export async function follow() {
+  if (!api.account()) return;
+  try {
+    const { profiles: all } = await api.me();
+    choose(all.find((one) => one.profileId === api.account()?.profileId) ?? all[0]);
+  } catch (error) {
+    if (error.status === 401) api.remember(null);
+  }
 }
 
 function login(view) {
   view.replaceChildren(panel(heading("Log in"),
     form([email(), password("Password", "password", "current-password")], "Log in",
       async (values) => { await worded(() => api.logIn(values.email, values.password)); await entered(); }),
+    byProvider(),
     element("p", { class: "aside" }, link("#forgot", "Forgot your password?")),
     element("p", { class: "aside" }, "New here? ", link("#signup", "Make an account"))));
 }
@@ -63,7 +86,18 @@ function signup(view) {
   view.replaceChildren(panel(heading("Make an account"),
     form([email(), password(`Password, at least ${MIN_PASSWORD} characters`, "password", "new-password", MIN_PASSWORD)], "Sign up",
       async (values) => { await worded(() => api.signUp(values.email, values.password)); await entered(); }),
+    byProvider(),
     element("p", { class: "aside" }, "You have one already? ", link("#login", "Log in"))));
+}
+
+/** The way back from a provider: the cookies are set, and the page learns who they are of. */
+async function welcome() {
+  try {
+    await api.enter();
+  } catch {
+    return go("#login");
+  }
+  return entered();
 }
 
 function forgot(view) {
@@ -131,13 +165,15 @@ async function devices(list) {
 function profileSettings(profile, view) {
   const own = form([
     field("Name", { name: "name", value: profile.name, required: true, maxlength: 40, autocomplete: "off" }),
-    field("Language, such as en or de", { name: "language", value: profile.language ?? "", maxlength: 35, autocomplete: "off" }),
-    field("Subtitles, such as en; empty for none", { name: "subtitles", value: profile.subtitles ?? "", maxlength: 35, autocomplete: "off" }),
+    choice("Audio", "language", [["", "The film's own"], ...languageChoices(profile.language)], profile.language ?? ""),
+    choice("Subtitles", "subtitles", [["", "None"], ...languageChoices(profile.subtitles)], profile.subtitles ?? ""),
+    choice("Titles for", "maturity", [["", "All ages"], ...[18, 16, 12, 6, 0].map((age) => [String(age), age ? `Up to ${age} years` : "Everybody"])], String(profile.maturity ?? "")),
     field("For kids", { type: "checkbox", name: "kids", checked: profile.kids }),
     field("Data saver: at most 480p", { type: "checkbox", name: "dataSaver", checked: profile.dataSaver }),
     field("Use what I watch for recommendations", { type: "checkbox", name: "consent", checked: profile.consent }),
   ], "Save", async (values) => {
-    const changed = await worded(() => api.changeProfile(profile.profileId, values));
+    const maturity = values.maturity === "" ? null : Number(values.maturity);
+    const changed = await worded(() => api.changeProfile(profile.profileId, { ...values, maturity }));
     choose(changed);
     return "Saved.";
   });
@@ -191,7 +227,7 @@ function settings(view) {
     })));
 }
 
-const PAGES = { login, signup, forgot, reset, settings };
+const PAGES = { login, signup, welcome, forgot, reset, settings };
 const OWN_PAGES = { profiles, account };
 
 /** Draw a page of accounts; an own page asks a viewer who is not logged in to log in. */

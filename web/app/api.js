@@ -169,6 +169,8 @@ export const named = (ids) => (ids.length ? ask(`/titles?${query({ ids: ids.join
 export const children = (parent) => ask(`/titles?${query({ parent })}`);
 export const title = (contentId) => ask(`/titles/${id(contentId)}`);
 export const recommendations = (userId, limit) => ask(`/recommendations?${query({ userId, limit })}`);
+/** Rows of the first page, each with its reason; null where the platform has none. */
+export const rows = (userId) => offered("rows", () => ask(`/recommendations/rows?${query({ userId })}`), null);
 export const start = (contentId, options) => ask(`/playback/start?${query({ contentId, bitrate: "auto", ...options })}`);
 export const previews = (contentId) => ask(`/previews/${id(contentId)}`);
 export const heartbeat = (sessionId, currentPosition, more = {}) =>
@@ -190,6 +192,32 @@ export async function search(wanted, signal) {
   return { items: found, total: found.length < 48 ? found.length : null, nextCursor: null, facets: {} };
 }
 
+const missing = new Set();
+
+/** What an optional call answers; `otherwise` where the platform does not have it, which is found out once, or fails. */
+async function offered(name, call, otherwise) {
+  if (missing.has(name)) return otherwise;
+  try {
+    return await call();
+  } catch (error) {
+    if (error.name === "AbortError") throw error;
+    if ([400, 404, 405].includes(error.status)) missing.add(name);
+    return otherwise;
+  }
+}
+
+/** How many titles there are in all, and their genres: {total, facets}; null where search counts only what matches words. */
+export const counted = (playable) => offered("counted", async () => {
+  const found = await search({ limit: 1, playable });
+  return typeof found.total === "number" && found.nextCursor !== undefined && found.facets?.genre ? found : null;
+}, null);
+/** [{text, kind, contentId}] that begin with what was typed. */
+export const suggest = (prefix, signal) => offered("suggest", () => ask(`/search/suggest?${query({ prefix, limit: 8 })}`, { signal }), []);
+/** What is watched now, for those who have not typed yet: as search's results. */
+export const trending = () => offered("trending", () => ask(`/search/trending?${query({ limit: 24 })}`), []);
+/** Tell search which result was chosen. */
+export const chosen = (text, contentId) => offered("chosen", () => post("/search/feedback", { query: text, contentId }), null);
+
 // -- accounts --------------------------------------------------------------------------------------------------------
 
 /** "Firefox on Linux": what the list of devices shows. */
@@ -207,6 +235,11 @@ export async function logIn(email, password) {
   const deviceId = localStorage.getItem("matinee.device") ?? "";
   loggedIn(await send("/auth/login", json("POST", { email, password, device: deviceName(), deviceId })));
   localStorage.setItem("matinee.device", account().deviceId ?? "");
+}
+/** Learn who the cookies of a log-in are of, which a provider has set. */
+export async function enter() {
+  const { accountId, profileId, deviceId } = await send("/me");
+  loggedIn({ accountId, profileId, deviceId });
 }
 export async function logOut() {
   await post("/auth/logout", {}).catch(() => {});

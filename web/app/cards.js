@@ -73,26 +73,29 @@ export function poster(title, { wide = false } = {}) {
   return box;
 }
 
-/** A link to a title's page. `seen`: {position, duration} of a film that was begun. */
-export function card(title, seen = null) {
+/** How much of a film of `duration` seconds has been watched. */
+export function seenBar({ position, duration }) {
+  const bar = element("span", { class: "seen" }, element("span"));
+  bar.firstChild.style.width = `${Math.min(100, (100 * position) / duration)}%`;
+  return bar;
+}
+
+/** A link to a title's page. `seen`: {position, duration} of a film that was begun; `line`: what an episode belongs to. */
+export function card(title, seen = null, line = "") {
   const picture = poster(title);
   if (title.playable) picture.append(element("span", { class: "badge go" }, icon(PLAY, "solid")));
   else if (isComing(title)) picture.append(element("span", { class: "badge" }, "Soon"));
-  if (seen?.duration) {
-    const bar = element("span", { class: "seen" }, element("span"));
-    bar.firstChild.style.width = `${Math.min(100, (100 * seen.position) / seen.duration)}%`;
-    picture.append(bar);
-  }
+  if (seen?.duration) picture.append(seenBar(seen));
   const left = seen?.duration ? `${length(Math.max(60, seen.duration - seen.position))} left` : facts(title);
   const href = seen ? `#play=${encodeURIComponent(title.contentId)}` : `#title=${encodeURIComponent(title.contentId)}`;
   return element("a", { class: title.playable ? "card" : "card unplayable", href },
     picture,
     element("span", { class: "card-title" }, title.title),
-    element("span", { class: "card-facts" }, left));
+    element("span", { class: "card-facts" }, [line, left].filter(Boolean).join(" · ")));
 }
 
-/** A row that scrolls sideways; arrow keys move along it. `more` is the address of all of it. */
-export function row(name, cards, more = "") {
+/** A row that scrolls sideways; arrow keys move along it. `more` is the address of all of it, `reason` says why it is there. */
+export function row(name, cards, more = "", reason = "") {
   const list = element("ul", { class: "cards" }, cards.map((one) => element("li", {}, one)));
   list.addEventListener("keydown", (event) => {
     const step = { ArrowRight: 1, ArrowLeft: -1 }[event.key];
@@ -113,13 +116,15 @@ export function row(name, cards, more = "") {
   new ResizeObserver(fits).observe(list);
   return element("section", { class: "row", "aria-label": name },
     element("div", { class: "row-head" }, element("h2", {}, name),
+      reason ? element("p", { class: "reason" }, reason) : null,
       more ? element("a", { class: "more", href: more }, "See all", element("span", { class: "hidden" }, ` of ${name}`)) : null, turns),
     list);
 }
 
 /** The featured title at the top, or the head of a title's page: the whole picture beside the words. */
 export function billboard(title, { kicker = "", actions = [], extra = [], linked = false } = {}) {
-  const name = linked ? element("a", { href: `#play=${encodeURIComponent(title.contentId)}` }, title.title) : title.title;
+  const place = title.kind === "series" ? "title" : "play";
+  const name = linked ? element("a", { href: `#${place}=${encodeURIComponent(title.contentId)}` }, title.title) : title.title;
   return element("section", { class: linked ? "billboard featured" : "billboard", "aria-labelledby": "billboard-title" },
     poster(title, { wide: true }),
     element("div", { class: "billboard-text" },
@@ -140,15 +145,15 @@ export const grid = (cards) => element("ul", { class: "grid" }, cards.map((one) 
 /** Search's snippets are HTML-escaped; as text they are shown as they were written. */
 export const unescaped = (text) => text.replaceAll("&lt;", "<").replaceAll("&gt;", ">").replaceAll("&amp;", "&");
 
-/** A link of search's results. */
-export function result(found) {
+/** A link of search's results. `onChoose` is called when it is followed. */
+export function result(found, onChoose = null) {
   const state = found.playable ? element("span", { class: "state go" }, icon(PLAY, "solid"), "Play")
     : isComing(found) ? element("span", { class: "state" }, "Soon") : null;
-  return element("a", { class: "result", href: `#title=${encodeURIComponent(found.contentId)}` },
+  return element("a", { class: "result", href: `#title=${encodeURIComponent(found.contentId)}`, ...(onChoose ? { onclick: onChoose } : {}) },
     poster(found),
     element("span", { class: "result-text" },
       element("span", { class: "result-title" }, found.title),
-      element("span", { class: "card-facts" }, facts(found)),
+      element("span", { class: "card-facts" }, [found.line, facts(found)].filter(Boolean).join(" · ")),
       element("span", { class: "result-snippet" }, unescaped(found.snippet ?? "")),
       state));
 }

@@ -57,6 +57,7 @@ export function openHls(video, { url, from, cmcd, saver, licence, audio = [], su
     on.levels();
   });
   hls.on(Hls.Events.AUDIO_TRACKS_UPDATED, () => on.levels());
+  hls.on(Hls.Events.AUDIO_TRACK_SWITCHING, () => on.levels());
   hls.on(Hls.Events.LEVEL_SWITCHED, (_, { level }) => on.switched(hls.levels[level] ?? {}));
   const cap = (yes) => {
     const allowed = hls.levels.filter((level) => level.height <= SAVER_LINES).length;

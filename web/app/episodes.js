@@ -58,3 +58,21 @@ export function standing(seasons, seen) {
   }
   return all.length ? { episode: all[0], position: 0 } : null;
 }
+
+/** Titles as lists show them: a series in the place of its seasons and episodes, playable if one of these is. */
+export async function gathered(list) {
+  const parentOf = (one) => (one.kind === "episode" || one.kind === "season" ? one.parent : null);
+  const first = await titles.all(list.map(parentOf).filter(Boolean));
+  await titles.all(first.map(parentOf).filter(Boolean));
+  const shown = new Map();
+  for (const title of list) {
+    let top = title;
+    while (parentOf(top)) top = titles.lookup(top.parent) ?? { contentId: "" };
+    if (!top.contentId || !titles.isSuitable(top) || !titles.isSuitable(title)) continue;
+    const known = shown.get(top.contentId);
+    // A series is often without a picture of its own: one of its episodes lends it.
+    const picture = known?.thumbnail ?? top.thumbnail ?? title.thumbnail;
+    shown.set(top.contentId, { ...top, thumbnail: picture, playable: top.playable || title.playable || Boolean(known?.playable) });
+  }
+  return [...shown.values()];
+}

@@ -11,6 +11,13 @@ export function field(label, attributes) {
     element("label", { for: id }, label), element("input", { id, ...attributes }));
 }
 
+/** A labelled choice of `options`, [[value, name]]. */
+export function choice(label, name, options, value) {
+  const id = `field-${(count += 1)}`;
+  return element("div", { class: "field" }, element("label", { for: id }, label),
+    element("select", { id, name }, options.map(([one, text]) => element("option", { value: one, selected: one === value }, text))));
+}
+
 /** A form. `send(values)` may throw an error with a sentence; its result, a text, is shown when it is done. */
 export function form(fields, button, send, { style = "primary" } = {}) {
   const message = element("p", { class: "message", role: "status", "aria-live": "polite" });

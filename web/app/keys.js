@@ -42,11 +42,14 @@ export function listenToKeys(player, video, stage) {
     const next = SPEEDS.indexOf(video.playbackRate) + by;
     if (SPEEDS[next]) video.playbackRate = SPEEDS[next];
   };
+  let language = ""; // of the subtitles that were on last
   const subtitles = () => {
     const tracks = [...video.textTracks].filter((track) => track.kind === "subtitles" || track.kind === "captions");
     const on = tracks.find((track) => track.mode === "showing");
+    language = on?.language ?? language;
     for (const track of tracks) track.mode = "disabled";
-    if (!on && tracks.length) tracks[0].mode = "showing";
+    const next = tracks.find((track) => track.language === language) ?? tracks[0];
+    if (!on && next) next.mode = "showing";
   };
   const actions = {
     toggle: () => (video.paused ? video.play().catch(() => {}) : video.pause()),

@@ -29,6 +29,7 @@ export function placeOf(hash) {
 }
 
 function leavePlayer() {
+  if (player.failed) accounts.follow(); // a stream that was ended may mean that the log-in was, too
   if (history.state?.depth > 0) history.back();
   else location.hash = shown ?? "";
 }
@@ -93,16 +94,16 @@ async function play(place) {
 
 function listenToSearch() {
   let pause = 0;
-  const go = () => {
+  const go = (asked = false) => {
     const text = at("search").value.trim();
-    const hash = text ? `#q=${encodeURIComponent(text)}` : "#";
-    if (location.hash === hash || (!text && !location.hash)) return;
+    const hash = text || asked ? `#q=${encodeURIComponent(text)}` : "#";
+    if (location.hash === hash || (hash === "#" && !location.hash)) return;
     if (placeOf(location.hash).name === "q") history.replaceState(history.state, "", hash);
     else history.pushState({ depth: (depth += 1) }, "", hash);
     route();
   };
   at("search").addEventListener("input", () => { clearTimeout(pause); pause = setTimeout(go, SEARCH_PAUSE_MS); });
-  at("search-form").addEventListener("submit", (event) => { event.preventDefault(); clearTimeout(pause); go(); });
+  at("search-form").addEventListener("submit", (event) => { event.preventDefault(); clearTimeout(pause); go(true); });
   addEventListener("keydown", (event) => {
     const typing = /^(input|textarea|select)$/i.test(document.activeElement?.tagName ?? "");
     if (event.key === "/" && !player.open && !typing) {
@@ -116,9 +117,13 @@ async function begin() {
   say("Loading…");
   accounts.showWho(at("who"));
   addEventListener("matinee-account", () => { accounts.showWho(at("who")); shown = null; });
+  addEventListener("storage", (event) => { if (event.key === "matinee.account") dispatchEvent(new Event("matinee-account")); });
   at("skip").addEventListener("click", (event) => { event.preventDefault(); at("content").focus(); });
   try {
-    guest = (await api.viewer()).userId;
+    const viewer = await api.viewer();
+    guest = viewer.userId;
+    accounts.offerProvider(viewer.logInProvider);
+    accounts.follow();
   } catch {
     say("We're having trouble right now. Please reload in a moment.");
     return;

@@ -215,13 +215,13 @@ export class Player {
   #offer() {
     const stream = this.#stream;
     if (!stream) return;
-    const [qualities, audio] = [stream.qualities(), stream.audio()];
+    const [qualities, audio, playing] = [stream.qualities(), stream.audio(), stream.audioAt()];
     // Shaka listens to a video's `audioTracks`, too: filling it again for nothing would never end.
-    const offered = JSON.stringify([qualities, audio]);
+    const offered = JSON.stringify([qualities, audio, playing]);
     if (offered === this.#offered) return;
     this.#offered = offered;
     this.#renditions.fill(qualities, (index) => stream.setQuality(index));
-    this.#audio.offer(audio, stream.audioAt(), (index) => {
+    this.#audio.offer(audio, playing, (index) => {
       this.#chosen.audio = audio[index]?.language;
       stream.setAudio(index);
     });

@@ -39,3 +39,9 @@ export function languageName(tag) {
 
 /** A track's name: its own, unless that is only a tag. */
 export const trackName = (name, language) => (name && name !== language && !/^[a-z]{2,3}$/.test(name) ? name : languageName(language) || name || "Original");
+
+const OFFERED = "ar bg cs da de el en es et fi fr he hi hr hu id it ja ko lt lv ms nl no pl pt pt-BR ro ru sk sl sv th tr uk vi zh".split(" ");
+
+/** Languages to choose from by name: [[tag, name]]; `now` is among them. */
+export const languageChoices = (now) => [...new Set([...OFFERED, now].filter(Boolean))].map((tag) => [tag, languageName(tag)])
+  .sort(([, one], [, other]) => one.localeCompare(other));

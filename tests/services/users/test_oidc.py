@@ -107,7 +107,7 @@ async def who_am_i(place):
 async def test_a_viewer_whom_the_provider_vouches_for_is_logged_in(place, provider):
     back_to, query = provider.consent(await begin(place))
     assert back_to == "https://film.example/auth/oidc/callback"
-    assert await come_back(place, query) == (303, "https://film.example/", None)
+    assert await come_back(place, query) == (303, "https://film.example/#welcome", None)
     assert await who_am_i(place) == "ann@example.org"
     first = (await place.get("/me"))[1]["accountId"]
     _, query = provider.consent(await begin(place))
