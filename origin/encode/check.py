@@ -5,23 +5,22 @@ A film that ends before its time raises `BadRequest`; any other mismatch is our 
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from kernel.errors import BadRequest, Bug
+from origin.encode.loudness import QUIET_LKFS, measure_loudness
 from origin.encode.plan import AudioTrack, EncodePlan, VideoRung
 from origin.encode.source import Dynamic
-from origin.ingest.subprocesses import ProgramFailed, Programs, last_line, run_program, stream_program
+from origin.ingest.subprocesses import ProgramFailed, Programs, last_line, stream_program
 
 MAX_OFFSET = 0.045
 """Seconds by which sound and picture may begin or end apart; viewers notice more (ITU-R BT.1359)."""
 MAX_LOUDNESS_ERROR = 1.0
 """LU, EBU R 128's tolerance for what is not live."""
 _TRANSFER = {Dynamic.HDR10: "smpte2084", Dynamic.HLG: "arib-std-b67"}
-_INTEGRATED = re.compile(r"I:\s+(-?\d+\.\d|-inf) LUFS")
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,28 +141,9 @@ def check_audio(plan: EncodePlan, track: AudioTrack, found: Measured) -> None:
 
 
 def check_loudness(track: AudioTrack, wanted: float, found: float | None) -> None:
-    """The programme loudness as wanted; silence (None) has none. Raises Bug."""
-    if found is not None and abs(found - wanted) > MAX_LOUDNESS_ERROR:
+    """The programme loudness as wanted; silence (None) and room noise have none. Raises Bug."""
+    if found is not None and found > QUIET_LKFS and abs(found - wanted) > MAX_LOUDNESS_ERROR:
         raise Bug(f"audio track {track.name} has {found:.1f} LKFS, wanted {wanted:.1f}")
-
-
-def measure_loudness(programs: Programs, file: Path) -> float | None:
-    """Integrated loudness in LKFS (ITU-R BS.1770); None for silence. Raises Bug."""
-    arguments = ["-nostdin", "-hide_banner", "-nostats", "-i", f"file:{file.absolute()}"]
-    arguments += ["-map", "0:a", "-af", "ebur128", "-f", "null", "-"]
-    try:
-        _, errors = run_program(programs.ffmpeg, arguments)
-    except ProgramFailed as failed:
-        raise Bug(f"the loudness of {file.name} cannot be measured: {last_line(failed.errors)}") from None
-    return read_loudness(errors)
-
-
-def read_loudness(text: str) -> float | None:
-    """The integrated loudness of ebur128's summary; None below the absolute gate of -70 LKFS."""
-    found = _INTEGRATED.findall(text)
-    if not found or found[-1] == "-inf" or float(found[-1]) <= -70.0:
-        return None
-    return float(found[-1])
 
 
 def _some(times: list[float] | tuple[float, ...]) -> str:

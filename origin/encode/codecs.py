@@ -6,7 +6,7 @@ import math
 
 from origin.encode.plan import MIN_LAST_SEGMENT, Chunk, EncodePlan, VideoRung
 from origin.encode.profile import PRESETS, Codec
-from origin.encode.source import Rate
+from origin.encode.source import Dynamic, Rate
 
 _SVT_PRESETS = dict(zip(PRESETS, (12, 11, 10, 9, 8, 7, 6, 5, 4), strict=True))
 
@@ -46,6 +46,11 @@ def _h264(plan: EncodePlan, rung: VideoRung, longest: int, threads: int) -> list
 
 def _hevc(plan: EncodePlan, rung: VideoRung, longest: int, threads: int) -> list[str]:
     parameters = [f"keyint={longest}", f"min-keyint={plan.gop}", "open-gop=0", "scenecut=0", "log-level=error"]
+    if rung.dynamic is Dynamic.HDR10:
+        colour = plan.source.video.colour
+        parameters += ["hdr10=1"]
+        parameters += [f"master-display={colour.mastering}"] if colour.mastering else []
+        parameters += [f"max-cll={colour.light}"] if colour.light else []
     if threads:
         parameters += [f"pools={threads}", "frame-threads=1"]
     return [

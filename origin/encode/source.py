@@ -97,6 +97,8 @@ class VideoStream(msgspec.Struct, frozen=True):
     colour: Colour = Colour()
     bit_depth: int = 8
     pixel_format: str = ""
+    tail: float = 0.0
+    """Seconds that the last frame stands beyond what ffmpeg knows of."""
 
 
 class Disposition(msgspec.Struct, frozen=True):

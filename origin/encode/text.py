@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from origin.encode.ffmpeg_call import QUIET, part_of, run_ffmpeg
 from origin.encode.plan import EncodePlan, TextTrack
-from origin.encode.video import QUIET, part_of, run_ffmpeg
 from origin.ingest.probe import input_name
 from origin.ingest.subprocesses import INPUT_GUARD, Programs
 

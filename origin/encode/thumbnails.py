@@ -11,8 +11,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from kernel.errors import Bug
+from origin.encode.ffmpeg_call import part_of
 from origin.encode.plan import EncodePlan, Thumbnails
-from origin.encode.video import part_of
 from origin.ingest.decoders import choose_ffmpeg
 from origin.ingest.subprocesses import ProgramFailed, Programs, last_line, run_program
 

@@ -7,28 +7,27 @@ accurately would lose the frame that is still shown at the chunk's start when th
 from __future__ import annotations
 
 import math
-import os
-from collections.abc import Callable, Sequence
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
-from kernel.errors import BadRequest, Bug
+from kernel.errors import Bug
 from origin.encode.check import check_frames
 from origin.encode.codecs import codec_arguments, encoder_of, track_timescale
-from origin.encode.picture import rung_filters, source_filters
+from origin.encode.ffmpeg_call import QUIET, clock_arguments, part_of, run_ffmpeg
+from origin.encode.picture import CUBE_FILE, needs_tone_map, peak_of, rung_filters, source_filters, tone_map_filters
 from origin.encode.plan import MIN_LAST_SEGMENT, Chunk, EncodePlan, VideoRung
+from origin.encode.tone_map import cube
 from origin.ingest.decoders import choose_ffmpeg
-from origin.ingest.probe import input_name, printable_path
+from origin.ingest.probe import input_name
 from origin.ingest.subprocesses import (
     INPUT_GUARD,
     ProgramFailed,
     Programs,
     last_line,
     run_program,
-    stream_program,
-    telling_line,
 )
-
-QUIET = ("-y", "-nostdin", "-hide_banner", "-v", "error", "-nostats")
 
 
 def encode_chunk(
@@ -49,16 +48,25 @@ def encode_chunk(
     targets = tuple(rung.chunk_file(folder, chunk) for rung in rungs)
     parts = tuple(part_of(target) for target in targets)
     ffmpeg = choose_ffmpeg(programs, plan.source.video.codec, *encoder_of(rungs[0]))
-    frames = run_ffmpeg(ffmpeg, chunk_arguments(plan, rungs, chunk, source, parts, threads), source, on_progress)
+    arguments = chunk_arguments(plan, rungs, chunk, source, parts, threads)
+    with _tone_map_folder(plan, rungs) as scratch:
+        frames = run_ffmpeg(ffmpeg, arguments, source, on_progress, folder=scratch)
     check_frames(frames, chunk.frames, plan)
     for part, target in zip(parts, targets, strict=True):
         part.replace(target)
     return targets
 
 
-def part_of(target: Path) -> Path:
-    """The temporary name of a file: of this process, so that two that make the same do not write to one file."""
-    return target.with_name(f".{target.name}.{os.getpid()}.part")
+@contextmanager
+def _tone_map_folder(plan: EncodePlan, rungs: Sequence[VideoRung]) -> Iterator[Path | None]:
+    """A folder with the table of the tone map, for ffmpeg to run in; None where there is none to do."""
+    if not needs_tone_map(plan, rungs):
+        yield None
+        return
+    colour = plan.source.video.colour
+    with tempfile.TemporaryDirectory(prefix="matinee-tone-map-") as folder:
+        (Path(folder) / CUBE_FILE).write_text(cube(plan.tone_map, colour.dynamic, peak_of(colour)), encoding="ascii")
+        yield Path(folder)
 
 
 def chunk_arguments(
@@ -74,7 +82,7 @@ def chunk_arguments(
         arguments += ["-map", f"[{rung.name}]", *codec_arguments(plan, rung, chunk, threads)]
         arguments += ["-frames:v", str(chunk.frames), "-video_track_timescale", str(track_timescale(plan.rate))]
         arguments += ["-map_metadata", "-1", "-map_chapters", "-1", "-f", "mp4", f"file:{file.absolute()}"]
-    return arguments
+    return arguments + clock_arguments(plan, plan.source.video.index)
 
 
 def seek_arguments(plan: EncodePlan, chunk: Chunk) -> list[str]:
@@ -92,38 +100,14 @@ def _filters(plan: EncodePlan, rungs: Sequence[VideoRung], chunk: Chunk) -> str:
     head = [*source_filters(plan), f"fps={plan.rate.text}:start_time={start}", "setpts=PTS-STARTPTS"]
     if chunk == plan.chunks[-1]:
         # The container may promise a frame or two more than there are; a truncated film lacks far more than this.
-        head.append(f"tpad=stop={math.ceil(MIN_LAST_SEGMENT * plan.rate.fraction)}:stop_mode=clone")
+        rest = MIN_LAST_SEGMENT + plan.source.video.tail
+        head.append(f"tpad=stop={math.ceil(rest * plan.rate.fraction)}:stop_mode=clone")
+    if needs_tone_map(plan, rungs):
+        head += tone_map_filters(plan, rungs)
     parts = [f"[0:{plan.source.video.index}]{','.join(head)},split={len(rungs)}{labels}"]
     for index, rung in enumerate(rungs):
-        parts.append(f"[s{index}]{','.join(rung_filters(rung))}[{rung.name}]")
+        parts.append(f"[s{index}]{','.join(rung_filters(plan, rung))}[{rung.name}]")
     return ";".join(parts)
-
-
-def run_ffmpeg(
-    ffmpeg: str, arguments: Sequence[str], source: Path, on_progress: Callable[[float], object] = lambda _: None
-) -> int:
-    """Run ffmpeg on a film; returns the frames of its first output. Raises BadRequest.
-
-    Its status says little: 0 for a truncated film.
-    """
-    frames = 0
-
-    def read_progress(line: str) -> None:
-        nonlocal frames
-        name, _, value = line.strip().partition("=")
-        if name == "out_time_us" and value.isdecimal():
-            on_progress(int(value) / 1e6)
-        elif name == "frame" and value.isdecimal():
-            frames = int(value)
-
-    try:
-        stream_program(ffmpeg, arguments, read_progress)
-    except ProgramFailed as failed:
-        if failed.status < 0:
-            raise BadRequest(500, "encode-stopped", f"ffmpeg was stopped by signal {-failed.status}") from None
-        why = f"{printable_path(source)} could not be encoded: {telling_line(failed.errors)}"
-        raise BadRequest(422, "not-decodable", why) from None
-    return frames
 
 
 def join_rung(programs: Programs, plan: EncodePlan, rung: VideoRung, chunk_files: Sequence[Path], folder: Path) -> Path:

@@ -48,6 +48,7 @@ def read_video(
         colour=colour_of(video, frames),
         bit_depth=_depth(str(video.get("pix_fmt") or "")),
         pixel_format=str(video.get("pix_fmt") or ""),
+        tail=timeline.tail,
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
 import subprocess
@@ -96,9 +97,9 @@ def last_line(errors: str) -> str:
 
 
 _CONSEQUENCES = re.compile(
-    r"^(?:Conversion failed|Error (?:while )?(?:submitting|opening (?:in|out)put|sending|processing|marking)"
+    r"^(?:Conversion failed|Error (?:while )?(?:submitting|opening (?:in|out)put|sending|processing|marking|filtering)"
     r"|Task finished with error|Terminating thread|Decode error rate|Nothing was written|Failed to get pixel format"
-    r"|Get current frame error|Could not open encoder before EOF|Finishing stream)"
+    r"|Get current frame error|Could not open encoder before EOF|Finishing stream|Last message repeated)"
 )
 """Lines of ffmpeg that tell that something failed, and not what."""
 
@@ -161,6 +162,7 @@ def _started(
         cwd=folder,
         pass_fds=inherit,
         stdin=subprocess.DEVNULL,
+        env={**os.environ, "SVT_LOG": "1"},  # SVT-AV1 tells its settings as if they were errors
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         encoding="utf-8",

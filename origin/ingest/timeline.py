@@ -30,11 +30,14 @@ class Timeline:
     first: float | None = None
     end: float = 0.0
     """Of the last packet, without the jumps."""
+    tail: float = 0.0
+    """How long the last frame is shown where the file does not say; ffmpeg shows it for a frame."""
     _offset: float = 0.0
     _expected: float | None = None
     _waiting: list[float] = field(default_factory=list)
     _last: float | None = None
     _interval: float = 0.0
+    _has_durations: bool = False
     _intervals: Counter[int] = field(default_factory=Counter)
 
     def read_packet(self, line: str) -> None:
@@ -44,6 +47,7 @@ class Timeline:
             return
         pts, dts, duration = _number(pts_text), _number(dts_text), _number(duration_text) or 0.0
         self.packets += 1
+        self._has_durations = self._has_durations or duration > 0
         self.keyframes += flags.startswith("K")
         time = pts if pts is not None else dts
         if time is None:
@@ -82,9 +86,10 @@ class Timeline:
         """No packet follows: count the intervals between the last ones."""
         while self._waiting:
             self._count(heapq.heappop(self._waiting))
-        if self._last is not None:
+        if self._last is not None and not self._has_durations:
             # The last frame of a file without durations is shown as long as the one before.
-            self.end = max(self.end, self._last + min(self._interval, 1.0))
+            self.tail = min(self._interval, 1.0)
+            self.end = max(self.end, self._last + self.tail)
 
     @property
     def fastest(self) -> float:

@@ -4,7 +4,8 @@ import msgspec
 import pytest
 
 from kernel.errors import BadRequest, Bug
-from origin.encode.check import Measured, check_audio, check_loudness, check_rung, read_loudness
+from origin.encode.check import Measured, check_audio, check_loudness, check_rung
+from origin.encode.loudness import read_loudness
 from origin.encode.source import Colour
 from tests.origin.encode.plans import make_plan
 
