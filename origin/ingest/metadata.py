@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import re
 import unicodedata
 from collections.abc import Mapping
@@ -43,7 +44,7 @@ def read_metadata(path: Path) -> dict[str, Any]:
 def parse_metadata(data: bytes, name: str) -> dict[str, Any]:
     """Decode and check a JSON object; `name` is for the message. Raises BadRequest."""
     try:
-        found = msgspec.json.decode(data)
+        found = msgspec.json.decode(data.removeprefix(codecs.BOM_UTF8))  # editors of Windows write it
         if not isinstance(found, dict):
             raise msgspec.ValidationError("is not a JSON object")
         known = msgspec.convert(found, Metadata)

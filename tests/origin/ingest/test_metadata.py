@@ -73,3 +73,8 @@ def test_content_id(title, content_id):
 def test_title(given, found, film, title):
     """As given, else the metadata's, else the file's name, printable."""
     assert metadata.choose_title(given, found, Path(film)) == title
+
+
+def test_a_byte_order_mark_is_no_fault():
+    """Editors write it before the JSON."""
+    assert metadata.parse_metadata(b'\xef\xbb\xbf{"title": "One"}', "x") == {"title": "One"}

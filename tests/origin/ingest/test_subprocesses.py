@@ -10,7 +10,7 @@ import pytest
 
 from kernel.errors import BadSettings, StorageFailed
 from origin.ingest import subprocesses
-from origin.ingest.subprocesses import ProgramFailed, last_line, run_program, stream_program
+from origin.ingest.subprocesses import ProgramFailed, last_line, run_program, stream_program, telling_line
 
 
 def test_output_and_errors_are_read():
@@ -35,6 +35,29 @@ def test_a_failure_is_told_with_its_last_line(tmp_path):
         run_program("sh", ["-c", "echo 'x: No space left on device' >&2; exit 1"])
     assert run_program("pwd", [], folder=tmp_path)[0].strip() == str(tmp_path)
     assert last_line("\n") == "no message"
+
+
+AV1_ERRORS = """\
+[av1 @ 0x7] Your platform doesn't support AV1.
+[av1 @ 0x7] Failed to get pixel format.
+[vist#0:0/av1 @ 0x5] [dec:av1 @ 0x6] Error submitting packet to decoder: Function not implemented
+[vist#0:0/av1 @ 0x5] [dec:av1 @ 0x6] Task finished with error code: -1145393733 (No error information)
+"""
+
+
+@pytest.mark.parametrize(
+    ("errors", "line"),
+    [
+        (AV1_ERRORS, "Your platform doesn't support AV1."),
+        ("non-existing PPS\nno path between colorspaces\n    Last message repeated 5 times\nConversion failed!\n",
+         "no path between colorspaces"),
+        ("Conversion failed!\n", "Conversion failed!"),
+        ("", "no message"),
+    ],
+)  # fmt: skip
+def test_the_telling_line_is_found(errors, line):
+    """ffmpeg ends with lines that say only that something failed."""
+    assert telling_line(errors) == line
 
 
 def test_a_program_dies_when_the_reader_fails():
