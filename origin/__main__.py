@@ -14,12 +14,18 @@ from kernel.errors import BadSettings, StorageFailed
 from kernel.settings.door_settings import limits_of
 from kernel.signals import hold_signals, install_signals
 from origin.app import build_app
+from origin.counters import Counts
 from origin.ingest.command import default_work_dir
 from origin.ingest.work_dir import WorkDir
 from origin.serve.access_log import AccessLog
 from origin.settings import OriginSettings
 from origin.storage.blocking_library import BlockingLibrary
-from origin.stores.open_store import open_store
+from origin.stores.open_store import open_stores
+from origin.stores.workers import run_beside
+from origin.upkeep.cooling import Mover, WantedRenditions
+from origin.upkeep.plays import Plays
+from origin.upkeep.policy import policy_of
+from origin.upkeep.upkeep import Upkeep
 from system.clock import SystemClock, utc_timestamp
 from system.json_log import log_json_lines
 
@@ -40,8 +46,12 @@ def run(settings: OriginSettings) -> int:
 
 
 async def _serve(settings: OriginSettings) -> None:
-    store = open_store(settings, os.environ)
-    library = BlockingLibrary(store)
+    counts, plays, wanted = Counts(), Plays(), WantedRenditions()
+    stores = open_stores(settings, os.environ, counts.store_events(wanted.want))
+    mover = Mover(stores, stores.cold, wanted) if stores.cold is not None else None
+    upkeep = Upkeep(stores, policy_of(settings), SystemClock(), plays, mover)
+    counts.upkeep = upkeep.counts
+    library = BlockingLibrary(stores.store)
     work_dir = WorkDir(settings.work_dir or default_work_dir(settings.store))
     await asyncio.to_thread(work_dir.sweep, lambda content_id: _sweep(library, content_id))
     access_log = AccessLog(settings.access_log, lambda: utc_timestamp(SystemClock.wall()))
@@ -54,7 +64,17 @@ async def _serve(settings: OriginSettings) -> None:
         reopen_logs=lambda: _reopen(access_log),
         unsupported=lambda name: log.warning("signal-not-supported", signal=name),
     )
-    door = Door(build_app(settings, store, access_log, stopping), limits_of(settings), settings.drain)
+    app = build_app(
+        settings, stores.store, access_log, stopping, counts,
+        lambda content_id, path: plays.note(content_id, path, SystemClock.wall()),
+    )  # fmt: skip
+    door = Door(app, limits_of(settings), settings.drain)
+    async with run_beside(upkeep.run()):
+        await _serve_until(door, settings, access_log, stopping)
+    await upkeep.stop()
+
+
+async def _serve_until(door: Door, settings: OriginSettings, access_log: AccessLog, stopping: asyncio.Event) -> None:
     try:
         address = await door.open(settings.listen)
         print(f"ready origin http://{address}", flush=True)

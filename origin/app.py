@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 
 import msgspec
 from aiohttp import web
@@ -55,12 +56,20 @@ class _AdminPages:
 
 
 def build_app(
-    settings: OriginSettings, store: ObjectStore, access_log: AccessLog, stopping: asyncio.Event | None = None
+    settings: OriginSettings,
+    store: ObjectStore,
+    access_log: AccessLog,
+    stopping: asyncio.Event | None = None,
+    counts: Counts | None = None,
+    on_play: Callable[[str, str], object] = lambda *_: None,
 ) -> web.Application:
-    """The application. `store` is the one that ingest publishes to; `stopping` is set when a stop is requested."""
-    counts = Counts()
+    """The application. `store` is the one that ingest publishes to; `stopping` is set when a stop is requested.
+
+    `on_play(contentId, path)` is called for each file that is served.
+    """
+    counts = counts or Counts()
     index = PublishedIndex(Library(store), SystemClock.mono)
-    media, pages = MediaHandlers(index, store, counts), _AdminPages(index, counts, stopping or asyncio.Event())
+    media, pages = MediaHandlers(index, store, counts, on_play), _AdminPages(index, counts, stopping or asyncio.Event())
 
     def record(request: web.Request, status: int, sent: int) -> None:
         shared = access_record(request, status, SystemClock.mono() - request[STARTED_AT])

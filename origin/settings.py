@@ -10,6 +10,7 @@ from kernel.settings.door_settings import door
 from kernel.settings.table import ADDRESS, CIDR, DURATION, INTEGER, PATH, PATH_OR_OFF, Address, setting
 from origin.stores.open_store import store_setting
 from origin.stores.store_address import StoreAddress
+from origin.upkeep.policy import upkeep_setting
 
 
 @dataclass(frozen=True)
@@ -22,6 +23,13 @@ class OriginSettings:
     replica_store: StoreAddress | None = store_setting("replica_store")
     cold_store: StoreAddress | None = store_setting("cold_store")
     store_keys: str | None = store_setting("store_keys")
+    gc_every: float = upkeep_setting("gc_every")
+    gc_grace: float = upkeep_setting("gc_grace")
+    keep_superseded: float = upkeep_setting("keep_superseded")
+    master_retention: float = upkeep_setting("master_retention")
+    scrub_every: float = upkeep_setting("scrub_every")
+    scrub_rate: int = upkeep_setting("scrub_rate")
+    cold_after: float = upkeep_setting("cold_after")
     work_dir: Path | None = setting(
         PATH,
         None,

@@ -42,7 +42,7 @@ def find(program):
 
 @pytest.hookimpl(wrapper=True)  # so that it is done before xdist reads the groups
 def pytest_collection_modifyitems(items):
-    """Among several workers a file's tests stay together, and all that ask the one platform, or PostgreSQL, do."""
+    """Among several workers a file's tests stay together, and all that ask the one platform, PostgreSQL or S3 do."""
     for item in items:
         own = item.path.name in (
             "test_steering.py",
@@ -53,6 +53,8 @@ def pytest_collection_modifyitems(items):
         given = getattr(item, "callspec", _NoParameters).params.values()
         if "postgresql" in given or {"postgresql_url", "empty_postgresql"} & set(getattr(item, "fixturenames", ())):
             group = "postgresql"
+        if "s3_server" in getattr(item, "fixturenames", ()) or "s3" in given:
+            group = "s3"
         item.add_marker(pytest.mark.xdist_group(group))
     return (yield)
 

@@ -41,6 +41,21 @@ COMMANDS = (
     Command("edge", "edge.__main__", "Run an edge: serve viewers from the cache."),
     Command("shield", "edge.shield", "Run a shield: a cache between the edges and the origin."),
     Command("origin", "origin.__main__", "Run the origin: serve the library of packaged titles."),
+    Command(
+        "origin scrub",
+        "origin.upkeep.commands:SCRUB",
+        "Read and verify every copy of every object, and repair damaged ones from a good copy.",
+    ),
+    Command(
+        "origin gc",
+        "origin.upkeep.commands:GC",
+        "Delete what no publication names, superseded publications and expired masters.",
+    ),
+    Command(
+        "origin rewrap",
+        "origin.upkeep.commands:REWRAP",
+        "Seal the keys of an encrypted store under the newest master key; no object is rewritten.",
+    ),
     Command("control", "control.__main__", "Run the control plane: push licences, keys and settings to the fleet."),
     Command("services", "services.__main__", "Run the catalogue, playback, search, recommendations and the gateway."),
     Command("ingest", "origin.ingest.command", "Encode, package and publish a film.", ("file",)),
@@ -141,11 +156,9 @@ def usage(commands: Sequence[Command] = COMMANDS) -> str:
 
 def find(argv: Sequence[str]) -> tuple[Command, Sequence[str]] | None:
     """The command that argv names, and the rest of argv."""
-    for entry in COMMANDS:
-        words = entry.name.split()
-        if list(argv[: len(words)]) == words:
-            return entry, argv[len(words) :]
-    return None
+    named = [entry for entry in COMMANDS if list(argv[: len(entry.name.split())]) == entry.name.split()]
+    entry = max(named, key=lambda one: len(one.name), default=None)  # `origin scrub` rather than `origin`
+    return (entry, argv[len(entry.name.split()) :]) if entry else None
 
 
 def main(argv: Sequence[str] | None = None) -> int:

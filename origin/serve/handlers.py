@@ -16,7 +16,7 @@ from httpd.problem import problem
 from kernel.errors import StorageFailed
 from kernel.http.door_rules import JSON, rules_for
 from kernel.http.paths import normalise, split_cdn
-from kernel.store_faults import STORE_FAULT_SENTENCES, STORE_RETRY_SECONDS
+from kernel.store_faults import STORE_FAULT_SENTENCES, STORE_RETRY_SECONDS, StoreFault
 from kernel.vocabulary import DOOR_REFUSAL_STATUS, REFUSAL_STATUS, Refusal
 from origin.counters import Counts
 from origin.serve.response import TOP_CACHE_CONTROL, ObjectResponse, choose_response
@@ -46,10 +46,17 @@ class Reader(Protocol):
 class MediaHandlers:
     """The handlers of published objects and of the library."""
 
-    def __init__(self, index: PublishedIndex, reader: Reader, counts: Counts) -> None:
+    def __init__(
+        self,
+        index: PublishedIndex,
+        reader: Reader,
+        counts: Counts,
+        on_play: Callable[[str, str], object] = lambda *_: None,
+    ) -> None:
         self._index = index
         self._reader = reader
         self._counts = counts
+        self._on_play = on_play
 
     async def serve_media(self, request: web.Request) -> web.StreamResponse:
         """`GET /cdn/<region>/<contentId>/<rest>`; any well-formed region is accepted."""
@@ -61,10 +68,22 @@ class MediaHandlers:
         cdn = split_cdn(target.path)
         if isinstance(cdn, Refusal):
             return _refusal_response(cdn, "The path is not /cdn/<region>/<contentId>/<file>.")
-        found = await self._index.find(cdn.content_id.decode(), cdn.rest.decode())
+        content_id, path = cdn.content_id.decode(), cdn.rest.decode()
+        found = await self._index.find(content_id, path)
         if found is None:
             return _refusal_response(Refusal.NOT_FOUND, "No published title has this file.")
-        return await self._send(request, found, choose_response(request.method, header_fields(request.headers), found))
+        planned = choose_response(request.method, header_fields(request.headers), found)
+        try:
+            response = await self._send(request, found, planned)
+        except StoreFailed as error:
+            # Its publication may have been collected since the title was last checked.
+            if SENT in request or error.fault is not StoreFault.MISSING:
+                raise
+            if await self._index.find(content_id, path, recheck=True) is not None:
+                raise
+            return _refusal_response(Refusal.NOT_FOUND, "No published title has this file.")
+        self._on_play(content_id, path)
+        return response
 
     async def serve_library(self, request: web.Request) -> web.StreamResponse:
         """`GET /library`: all published titles, with a strong ETag so that polling is cheap."""
@@ -89,7 +108,7 @@ class MediaHandlers:
         if request.method == "HEAD":
             await response.prepare(request)
             return response
-        # Read the first piece before sending the status, so that a failing store is answered with 500.
+        # Read the first piece before sending the status, so that a failing store is answered with its status.
         piece = await self._piece(found, first, stop)
         request[SENT] = 0
         await response.prepare(request)

@@ -94,9 +94,11 @@ class PublishedIndex:
     def _weight(self, title: _Title) -> int:
         return min(len(title.files) + 1, self._max_objects)
 
-    async def find(self, content_id: str, path: str) -> PublishedObject | None:
-        """The published object at a path of a title, or None. Raises StorageFailed."""
+    async def find(self, content_id: str, path: str, *, recheck: bool = False) -> PublishedObject | None:
+        """The published object at a path of a title, or None; `recheck` asks the store. Raises StorageFailed."""
         title = self._titles.get(content_id)
+        if title is not None and recheck:
+            title.checked = float("-inf")
         if title is None or self._mono() - title.checked >= self._check_seconds:
             title = await self._check_title(content_id)
         entry = title.files.get(path) if title else None

@@ -10,11 +10,11 @@ from origin.storage.records import Publication, PublicationRef, encode_record, m
 from origin.stores.object_store import ABSENT, ObjectInfo, StoreFailed
 
 
-async def sweep(library: Library, content_id: str, *, before: float) -> int:
+async def sweep(library: Library, content_id: str, *, before: float, is_dry: bool = False) -> int:
     """Delete what no publication of the title names and nobody has written to since `before` (Unix s).
 
-    Returns the number of deleted objects. Objects of a publication go together, and only after its manifest says
-    so: a publisher that is slower than any grace period then fails instead of publishing holes.
+    Returns the number of deleted objects; `is_dry` counts them only. Objects of a publication go together, and only
+    after its manifest says so: a publisher that is slower than any grace period then fails instead of publishing holes.
     """
     objects = [one async for one in library.store.list(f"media/{content_id}/")]
     manifests = [one async for one in library.store.list(f"manifests/{content_id}/")]
@@ -29,7 +29,11 @@ async def sweep(library: Library, content_id: str, *, before: float) -> int:
     swept = 0
     for name, group in _by_publication(content_id, strays).items():
         keys = [one.key for one in group]
-        if all(one.modified < before for one in group) and (not name or await _bury(library, content_id, name)):
+        if any(one.modified >= before for one in group):
+            continue
+        if is_dry:
+            swept += len(keys)
+        elif not name or await _bury(library, content_id, name):
             await library.store.delete([key for key in keys if key.startswith("media/")])
             await library.store.delete([manifest_key(content_id, _named(name))] if name else [])
             await library.store.delete([key for key in keys if not key.startswith("media/")])

@@ -1,0 +1,1 @@
+"""Upkeep of the stores: scrubbing, garbage collection, the cold tier, and when each is done."""

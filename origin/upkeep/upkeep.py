@@ -1,0 +1,128 @@
+"""The upkeep of an origin's stores: one task that does what is due, and one that brings back what is cold."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import asdict, dataclass
+
+import structlog
+
+from kernel.clock import Clock
+from kernel.errors import StorageFailed
+from origin.stores.open_store import Stores
+from origin.upkeep.cooling import Mover
+from origin.upkeep.garbage import Collector, GarbagePolicy
+from origin.upkeep.plays import DAY, Plays
+from origin.upkeep.schedule import LastRun, claim, note_progress
+from origin.upkeep.scrubber import Scrubber, ScrubReport
+
+log = structlog.get_logger("origin")
+
+TICK_SECONDS = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class UpkeepPolicy:
+    """Seconds between runs (0: never), the limits of each, and `scrub_rate` in bytes/s."""
+
+    garbage: GarbagePolicy
+    garbage_every: float
+    scrub_every: float
+    scrub_rate: int
+    cold_after: float
+
+
+@dataclass(slots=True)
+class UpkeepCounts:
+    """What upkeep did since the start of the program."""
+
+    garbage_objects: int = 0
+    scrubbed_bytes: int = 0
+    scrub_damaged: int = 0
+    scrub_repaired: int = 0
+    scrub_lost: int = 0
+    cooled_objects: int = 0
+
+
+class Upkeep:
+    """Owned by the program, which runs `run` in a task group and cancels it at a stop."""
+
+    def __init__(self, stores: Stores, policy: UpkeepPolicy, clock: Clock, plays: Plays, mover: Mover | None) -> None:
+        self._stores = stores
+        self._policy = policy
+        self._clock = clock
+        self._plays = plays
+        self._mover = mover
+        self.counts = UpkeepCounts()
+
+    async def run(self) -> None:
+        """Do what is due, every minute, until cancelled."""
+        async with asyncio.TaskGroup() as group:
+            if self._mover is not None:
+                group.create_task(self._mover.run())
+            group.create_task(self._run_ticks())
+
+    async def _run_ticks(self) -> None:
+        while True:
+            await asyncio.sleep(TICK_SECONDS)
+            await self.tick()
+
+    async def tick(self) -> None:
+        """Save plays, and run what is due. A store that fails stops nothing: it is tried at the next tick."""
+        await self._try("plays", self.save_plays)
+        policy = self._policy
+        await self._try("garbage", lambda: self._run_due("garbage", policy.garbage_every, self._collect))
+        await self._try("scrub", lambda: self._run_due("scrub", policy.scrub_every, self._scrub))
+        if self._mover is not None:
+            await self._try("cooling", lambda: self._run_due("cooling", min(DAY, policy.cold_after), self._cool))
+
+    async def stop(self) -> None:
+        """Save what a stop would lose."""
+        await self._try("plays", self.save_plays)
+
+    async def save_plays(self) -> None:
+        """Save when renditions were played; only a cold tier asks."""
+        if self._mover is not None:
+            await self._plays.save(self._stores.store)
+
+    async def _try(self, kind: str, do: Callable[[], Awaitable[None]]) -> None:
+        try:
+            await do()
+        except StorageFailed as error:
+            log.warning("upkeep-failed", kind=kind, error=str(error))
+        except Exception:  # a bug of ours must not stop serving
+            log.exception("upkeep-failed", kind=kind)
+
+    async def _run_due(self, kind: str, every: float, do: Callable[[LastRun], Awaitable[None]]) -> None:
+        if every:
+            run = await claim(self._stores.store, kind, every, self._clock.wall())
+            if run is not None:
+                await do(run)
+
+    async def _collect(self, _: LastRun) -> None:
+        report = await Collector(self._stores, self._policy.garbage, self._clock.wall()).collect()
+        self.counts.garbage_objects += report.objects
+        log.info("garbage-collected", **asdict(report))
+
+    async def _cool(self, _: LastRun) -> None:
+        if self._mover is not None:
+            report = await self._mover.cool(self._clock.wall(), int(self._policy.cold_after // DAY))
+            self.counts.cooled_objects += report.objects
+            log.info("renditions-cooled", **asdict(report))
+
+    async def _scrub(self, run: LastRun) -> None:
+        """A pass may take days: it goes on after a restart where it was."""
+        report = ScrubReport()
+        scrubber = Scrubber(self._stores, self._clock.mono, rate=self._policy.scrub_rate, report=report)
+        store, after = self._stores.store, run.after
+        for content_id in sorted(one for one in await store.folders("titles/") if one > after):
+            await scrubber.scrub_title(content_id)
+            await note_progress(store, "scrub", run, content_id, self._clock.wall())
+        await scrubber.scrub_masters()
+        await note_progress(store, "scrub", run, "", self._clock.wall())
+        self.counts.scrubbed_bytes += report.bytes
+        self.counts.scrub_damaged += report.damaged + report.missing
+        self.counts.scrub_repaired += report.repaired
+        self.counts.scrub_lost += report.lost
+        log.info("scrubbed", **(asdict(report) | {"findings": len(report.findings)}))
