@@ -1,4 +1,4 @@
-"""Wait for changes of the catalogue: those of this process at once, those of other processes within half a second."""
+"""Wait for changes of the catalogue: those of this process at once, those of other processes within POLL_SECONDS."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from services.catalogue.title import Change
 
 log = structlog.get_logger()
 
-POLL_SECONDS = 0.5
+POLL_SECONDS = 0.2
 MAX_BATCH = 1000
 
 

@@ -80,16 +80,13 @@ class Search:
                 self._partial = True
                 return
             rows = stages.fetch_popular(self._snapshot, made, clauses, HEAD + len(self._hits))
-            place = 0
             for row in rows:
                 if row.content_id in self._hits:
                     continue
-                grade = grade_title(row, query)
-                if grade is Grade.BEGINNING:
-                    score = score_beginning(row, query, place)
-                    place += 1
-                else:
-                    score = score_title(row, query, grade)
+                # Titles and people were searched before descriptions, so what only that stage finds is in none of them.
+                grade = Grade.TEXT if number == len(STAGE_SCORES) - 1 else grade_title(row, query)
+                begins = grade is Grade.BEGINNING
+                score = score_beginning(row, query) if begins else score_title(row, query, grade)
                 # Titles beyond the head of an earlier stage come back in a later one: behind it, whatever their grade.
                 self._hits[row.content_id] = Hit(row, stage, grade, min(score, STAGE_SCORES[number]))
 

@@ -143,8 +143,8 @@ class TitleIndex:
                 raise StorageFailed("the search index is not open")
             try:
                 for entry in entries:
-                    self._writer.delete_documents_by_term("id", entry.content_id)
                     if (old := self._ranks.pop(entry.content_id, None)) is not None:
+                        self._writer.delete_documents_by_term("id", entry.content_id)
                         self._removed.append(old)
                     if not entry.deleted:
                         self._writer.add_document(to_document(entry, self._keep(make_row(entry))))

@@ -9,10 +9,8 @@ from enum import IntEnum
 from services.search.index.entry import TitleRow
 from services.search.query.parse import ParsedQuery, QueryWord
 
-POPULARITY_SCALE = 5.0
+POPULARITY_SCALE = 4.0
 """Factors of ten of popularity that count."""
-MOST_POPULAR = 3
-"""Titles that begin with the query and go first because they are watched most."""
 
 
 COVERAGE_WEIGHT = 0.75
@@ -123,7 +121,7 @@ def score_title(row: TitleRow, query: ParsedQuery, grade: Grade) -> float:
     """The number by which exact matches are ordered: the grade, popularity, and how much of the title was typed."""
     if grade >= Grade.BEGINNING:
         closeness = _typed_share(row, query.line)
-    elif grade in (Grade.PEOPLE, Grade.PERSON):
+    elif grade in (Grade.PEOPLE, Grade.PERSON, Grade.TEXT):
         closeness = 0.0
     else:
         matched = sum(1 for word in query.words if _has(row.tokens, word))
@@ -131,15 +129,14 @@ def score_title(row: TitleRow, query: ParsedQuery, grade: Grade) -> float:
     return SCORES[grade] + 0.9 * (COVERAGE_WEIGHT * closeness + (1 - COVERAGE_WEIGHT) * popularity_weight(row))
 
 
-def score_beginning(row: TitleRow, query: ParsedQuery, place: int) -> float:
-    """The same for the title at `place` (0 = the most popular) of those that begin with the query.
+def score_beginning(row: TitleRow, query: ParsedQuery) -> float:
+    """The same for a title that begins with the query: popular titles first, then those of which little is missing.
 
-    A viewer who types a beginning means one of the few titles that everybody watches, or any of the others: those are
-    best ordered by how little of the title is missing.
+    The weights are chosen on one half of the films of `make eval-search`.
     """
-    if place < MOST_POPULAR:
-        return SCORES[Grade.BEGINNING] + 0.9 - 0.01 * place
-    return SCORES[Grade.BEGINNING] + 0.5 * _typed_share(row, query.line) + 0.2 * popularity_weight(row)
+    missing = -math.log2(max(1e-6, _typed_share(row, query.line)))
+    inner = 0.4 + 0.35 * popularity_weight(row) - 0.15 * missing
+    return SCORES[Grade.BEGINNING] + 0.9 * max(0.0, inner)
 
 
 def _typed_share(row: TitleRow, line: str) -> float:

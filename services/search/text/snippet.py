@@ -22,13 +22,33 @@ def snippet(text: str, wanted: Sequence[str], size: int = SNIPPET) -> str:
     text = " ".join(text.split())
     if len(text) <= size:
         return html.escape(text, quote=False)
-    hits = [found.start() for found in _WORD.finditer(text) if fold(found.group()).startswith(tuple(wanted) or ("\0",))]
-    start = _best_start(hits, size)
+    start = _best_start(_find_matches(text, wanted), size)
     if start > 0:
         start = text.rfind(" ", 0, max(0, start - size // 5)) + 1
     end = len(text) if len(text) - start <= size else text.rfind(" ", start, start + size)
     end = end if end > start else start + size
     return ("… " if start else "") + html.escape(text[start:end], quote=False) + (" …" if end < len(text) else "")
+
+
+def _find_matches(text: str, wanted: Sequence[str]) -> list[int]:
+    """Where words begin with one of `wanted`."""
+    if not wanted:
+        return []
+    sought = tuple(wanted)
+    # Looking for each word is much less work than folding every word, which is left for words with accents.
+    lower = text.lower()
+    hits: list[int] = []
+    if len(lower) != len(text):
+        wanted, lower = (), ""
+    for word in wanted:
+        at = lower.find(word)
+        while at >= 0 and len(hits) < MAX_HITS:
+            if at == 0 or not lower[at - 1].isalnum():
+                hits.append(at)
+            at = lower.find(word, at + len(word))
+    if hits or text.isascii():
+        return sorted(hits)
+    return [found.start() for found in _WORD.finditer(text) if fold(found.group()).startswith(sought)]
 
 
 def highlight(text: str, matched: Sequence[str]) -> str:

@@ -35,11 +35,12 @@ def test_popularity_decides_within_a_grade_only():
     assert score_title(popular, query, Grade.WORDS) < score_title(plain, query, Grade.PHRASE)
 
 
-def test_behind_the_most_popular_beginnings_the_shorter_title_goes_first():
+def test_of_beginnings_the_shorter_or_much_more_popular_goes_first():
     query = parse_query("the god")
     short, long = make_row(entry("a", "The Gods")), make_row(entry("b", "The Godfather: Part Two", popularity=5.0))
-    assert score_beginning(short, query, 9) > score_beginning(long, query, 9)
-    assert score_beginning(long, query, 0) > score_beginning(short, query, 9)
+    famous = make_row(entry("c", "The Godfather: Part Two", popularity=50_000.0))
+    assert score_beginning(famous, query) > score_beginning(short, query) > score_beginning(long, query)
+    assert score_beginning(famous, query) < score_title(short, query, Grade.SAME)
 
 
 def test_all_words_means_whole_words():
