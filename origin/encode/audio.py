@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+from origin.encode.cpus import held_to_cpus
 from origin.encode.ffmpeg_call import QUIET, clock_arguments, part_of, run_ffmpeg
 from origin.encode.loudness import length_filters, loudness_filters, measure_source, track_filters
 from origin.encode.plan import AudioTrack, EncodePlan
@@ -28,7 +29,8 @@ def encode_audio(
     ffmpeg = choose_ffmpeg(programs, stream_codec(plan, track))
     loudness = measure_source(ffmpeg, plan, track, source) if track.loudness is not None else {}
     arguments = audio_arguments(plan, track, source, part, threads, loudness)
-    run_ffmpeg(ffmpeg, arguments, source, on_progress)
+    with held_to_cpus(threads):
+        run_ffmpeg(ffmpeg, arguments, source, on_progress)
     part.replace(target)
     return target
 

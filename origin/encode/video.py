@@ -15,6 +15,7 @@ from pathlib import Path
 from kernel.errors import Bug
 from origin.encode.check import check_frames
 from origin.encode.codecs import codec_arguments, encoder_of, track_timescale
+from origin.encode.cpus import held_to_cpus
 from origin.encode.ffmpeg_call import QUIET, clock_arguments, part_of, run_ffmpeg
 from origin.encode.picture import CUBE_FILE, needs_tone_map, peak_of, rung_filters, source_filters, tone_map_filters
 from origin.encode.plan import MIN_LAST_SEGMENT, Chunk, EncodePlan, VideoRung
@@ -42,14 +43,14 @@ def encode_chunk(
 ) -> tuple[Path, ...]:
     """Encode a chunk for rungs of one group to `rung.chunk_file(folder, chunk)`; returns these files.
 
-    Calls `on_progress` with the seconds of the chunk encoded so far. `threads`: of each encoder, 0 = as many as there
-    are CPUs. Files appear whole or not at all. Raises BadRequest, StorageFailed.
+    Calls `on_progress` with the seconds of the chunk encoded so far. `threads`: CPUs to use, 0 = all.
+    Files appear whole or not at all. Raises BadRequest, StorageFailed.
     """
     targets = tuple(rung.chunk_file(folder, chunk) for rung in rungs)
     parts = tuple(part_of(target) for target in targets)
     ffmpeg = choose_ffmpeg(programs, plan.source.video.codec, *encoder_of(rungs[0]))
     arguments = chunk_arguments(plan, rungs, chunk, source, parts, threads)
-    with _tone_map_folder(plan, rungs) as scratch:
+    with _tone_map_folder(plan, rungs) as scratch, held_to_cpus(threads):
         frames = run_ffmpeg(ffmpeg, arguments, source, on_progress, folder=scratch)
     check_frames(frames, chunk.frames, plan)
     for part, target in zip(parts, targets, strict=True):
@@ -98,7 +99,7 @@ def _filters(plan: EncodePlan, rungs: Sequence[VideoRung], chunk: Chunk) -> str:
     labels = "".join(f"[s{index}]" for index in range(len(rungs)))
     start = f"{plan.rate.seconds(chunk.start_frame):.6f}"
     head = [*source_filters(plan), f"fps={plan.rate.text}:start_time={start}", "setpts=PTS-STARTPTS"]
-    if chunk == plan.chunks[-1]:
+    if chunk.start_frame + chunk.frames >= plan.frames:
         # The container may promise a frame or two more than there are; a truncated film lacks far more than this.
         rest = MIN_LAST_SEGMENT + plan.source.video.tail
         head.append(f"tpad=stop={math.ceil(rest * plan.rate.fraction)}:stop_mode=clone")
