@@ -70,6 +70,9 @@ class UpstreamReason(StrEnum):
     ORIGIN_TIMEOUT = "origin-timeout"
     ORIGIN_ANSWER = "origin-answer"
     KEY_SERVER = "key-server"
+    SOURCE = "source"
+    INGEST_ORIGIN = "ingest-origin"
+    ANNOUNCEMENT = "announcement"
     NO_EDGE = "no-edge"
     TOP_UNREADABLE = "top-unreadable"
     TOP_TOO_LARGE = "top-too-large"
@@ -147,6 +150,9 @@ UPSTREAM_SENTENCES: Final[dict[UpstreamReason, str]] = {
     UpstreamReason.ORIGIN_TIMEOUT: "The origin did not answer in time.",
     UpstreamReason.ORIGIN_ANSWER: "The origin sent an unexpected response.",
     UpstreamReason.KEY_SERVER: "The key server returned no usable keys.",
+    UpstreamReason.SOURCE: "The server of a film to ingest did not send it.",
+    UpstreamReason.INGEST_ORIGIN: "The origin did not answer a worker on another host.",
+    UpstreamReason.ANNOUNCEMENT: "The catalogue or control did not accept the announcement of a new publication.",
     UpstreamReason.NO_EDGE: "No edge could deliver the playlist.",
     UpstreamReason.TOP_UNREADABLE: "The top playlist is malformed.",
     UpstreamReason.TOP_TOO_LARGE: "The top playlist is too large.",
