@@ -178,6 +178,8 @@ class OverloadReason(StrEnum):
     EVENTS_WAITING = "events-waiting"
     EVENT_LOG_FULL = "event-log-full"
     PASSWORDS_WAITING = "passwords-waiting"
+    EVENT_STREAMS = "event-streams"
+    INGEST_NOT_OPEN = "ingest-not-open"
     PLAYERS_WAITING = "players-waiting"
 
 
@@ -199,6 +201,8 @@ OVERLOAD_SENTENCES = {
     OverloadReason.EVENTS_WAITING: "Too many events wait to be written to the event log.",
     OverloadReason.EVENT_LOG_FULL: "The event log is full, because a consumer of it does not keep up.",
     OverloadReason.PASSWORDS_WAITING: "Too many people are logging in at this moment.",
+    OverloadReason.EVENT_STREAMS: "Too many event streams are open.",
+    OverloadReason.INGEST_NOT_OPEN: "The job queue's database is not open: the origin's log says why.",
     OverloadReason.PLAYERS_WAITING: "Too many players wait for the end of their sessions: heartbeats tell it, too.",
 }
 """What each reason means; docs/errors.md is generated from it."""
@@ -210,6 +214,7 @@ OVERLOAD_RETRY_SECONDS = dict.fromkeys(OverloadReason, 1) | {
     OverloadReason.PROXIED_REQUESTS: 2,
     OverloadReason.SEARCH_INDEX_REBUILDING: 5,
     OverloadReason.EVENT_LOG_FULL: 30,
+    OverloadReason.INGEST_NOT_OPEN: 2,
 }
 """The Retry-After of the 503 response."""
 

@@ -17,9 +17,11 @@ from origin.app import build_app
 from origin.counters import Counts
 from origin.ingest.command import default_work_dir
 from origin.ingest.work_dir import WorkDir
+from origin.jobs.service.ingest_app import IngestApp, place_of
 from origin.serve.access_log import AccessLog
 from origin.settings import OriginSettings
 from origin.storage.blocking_library import BlockingLibrary
+from origin.storage.library import Library
 from origin.stores.open_store import open_stores
 from origin.stores.workers import run_beside
 from origin.upkeep.cooling import Mover, WantedRenditions
@@ -64,28 +66,43 @@ async def _serve(settings: OriginSettings) -> None:
         reopen_logs=lambda: _reopen(access_log),
         unsupported=lambda name: log.warning("signal-not-supported", signal=name),
     )
+    ingest = IngestApp(settings, place_of(settings), Library(stores.store), SystemClock())
+    counts.ingest = ingest.counts
     app = build_app(
         settings, stores.store, access_log, stopping, counts,
-        lambda content_id, path: plays.note(content_id, path, SystemClock.wall()),
+        lambda content_id, path: plays.note(content_id, path, SystemClock.wall()), ingest,
     )  # fmt: skip
     door = Door(app, limits_of(settings), settings.drain)
     async with run_beside(upkeep.run()):
-        await _serve_until(door, settings, access_log, stopping)
+        await _serve_until(door, settings, access_log, stopping, ingest)
     await upkeep.stop()
 
 
-async def _serve_until(door: Door, settings: OriginSettings, access_log: AccessLog, stopping: asyncio.Event) -> None:
+async def _serve_until(
+    door: Door, settings: OriginSettings, access_log: AccessLog, stopping: asyncio.Event, ingest: IngestApp
+) -> None:
     try:
+        await ingest.try_open()
         address = await door.open(settings.listen)
         print(f"ready origin http://{address}", flush=True)
-        while not stopping.is_set():
-            try:
-                await asyncio.wait_for(stopping.wait(), _FLUSH_EVERY)
-            except TimeoutError:
-                access_log.flush()
+        async with asyncio.TaskGroup() as group:
+            looking = group.create_task(ingest.run())
+            await _flush_until(stopping, access_log)
+            door.stop_listening()
+            ingest.stopping.set()
+            await looking
     finally:
         await door.close()
+        await ingest.close()
         access_log.close()
+
+
+async def _flush_until(stopping: asyncio.Event, access_log: AccessLog) -> None:
+    while not stopping.is_set():
+        try:
+            await asyncio.wait_for(stopping.wait(), _FLUSH_EVERY)
+        except TimeoutError:
+            access_log.flush()
 
 
 def _reopen(access_log: AccessLog) -> None:

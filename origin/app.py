@@ -12,6 +12,7 @@ from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from httpd.access_log import access_record
 from httpd.problem import problem
 from origin.counters import Counts
+from origin.jobs.service.ingest_app import IngestApp
 from origin.serve.access_log import AccessLog
 from origin.serve.handlers import Handler, MediaHandlers, guard, peer_of
 from origin.serve.openapi import DOCUMENT
@@ -62,10 +63,11 @@ def build_app(
     stopping: asyncio.Event | None = None,
     counts: Counts | None = None,
     on_play: Callable[[str, str], object] = lambda *_: None,
+    ingest: IngestApp | None = None,
 ) -> web.Application:
     """The application. `store` is the one that ingest publishes to; `stopping` is set when a stop is requested.
 
-    `on_play(contentId, path)` is called for each file that is served.
+    `on_play(contentId, path)` is called for each file served. `ingest` answers `/content/*`; None: nothing does.
     """
     counts = counts or Counts()
     index = PublishedIndex(Library(store), SystemClock.mono)
@@ -83,6 +85,8 @@ def build_app(
     app.router.add_get("/readyz", pages.readyz)
     app.router.add_get("/metrics", pages.metrics)
     app.router.add_get("/openapi.json", pages.openapi)
+    if ingest is not None:
+        ingest.add_to(app)
     return app
 
 

@@ -9,6 +9,7 @@ from prometheus_client import CollectorRegistry
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 
 from kernel.counters import Counter
+from origin.jobs.ingest_counts import IngestCounts
 from origin.stores.open_store import StoreEvents
 from origin.upkeep.upkeep import UpkeepCounts
 
@@ -32,8 +33,12 @@ COUNTERS = (
     Counter(
         "matinee_origin_scrub_lost_total", "counter", "Objects without a good copy, found by scrubbing: alert on it."
     ),
+    Counter("matinee_origin_alerts_total", "counter", "Alerts of the ingest service: look at each.", ("kind",)),
+    Counter("matinee_origin_jobs", "gauge", "Ingest jobs in the queue's records.", ("state",)),
     Counter("matinee_origin_titles", "gauge", "Published titles, as of the last scan of the library."),
 )
+
+ALERTS, JOBS = "matinee_origin_alerts_total", "matinee_origin_jobs"
 
 
 @dataclass(eq=False)
@@ -47,6 +52,7 @@ class Counts:
     replica_lags: int = 0
     cold_reads: int = 0
     upkeep: UpkeepCounts = field(default_factory=UpkeepCounts)
+    ingest: IngestCounts = field(default_factory=IngestCounts)
     running: int = 0
     titles: int = 0
 
@@ -83,6 +89,13 @@ class Counts:
         for status, count in sorted(self.requests.items()):
             requests.add_metric([str(status)], count)
         yield requests
+        alerts = CounterMetricFamily(ALERTS, sentences[ALERTS], labels=["kind"])
+        for kind, count in sorted(self.ingest.alerts.items()):
+            alerts.add_metric([kind], count)
+        jobs = GaugeMetricFamily(JOBS, sentences[JOBS], labels=["state"])
+        for state, count in sorted(self.ingest.jobs.items()):
+            jobs.add_metric([state], count)
+        yield from (alerts, jobs)
         own = ("sent_bytes", "aborted", "failovers", "replica_lags", "cold_reads")
         values = {name: getattr(self, name) for name in own} | asdict(self.upkeep)
         for name, value in values.items():

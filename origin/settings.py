@@ -8,14 +8,15 @@ from pathlib import Path
 
 from kernel.settings.door_settings import door
 from kernel.settings.table import ADDRESS, CIDR, DURATION, INTEGER, PATH, PATH_OR_OFF, Address, setting
+from origin.jobs.job_settings import JobSettings
 from origin.stores.open_store import store_setting
 from origin.stores.store_address import StoreAddress
 from origin.upkeep.policy import upkeep_setting
 
 
 @dataclass(frozen=True)
-class OriginSettings:
-    """The settings of the origin."""
+class OriginSettings(JobSettings):
+    """The settings of the origin; those of its ingest service come first."""
 
     listen: Address = setting(ADDRESS, "127.0.0.1:9000", "Address to listen on; port 0 chooses a free one.")
     store: StoreAddress = store_setting("store")

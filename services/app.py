@@ -206,6 +206,7 @@ class _Builder:
                 settings.origin_poll,
             )
             self.tasks.append(poll.run)
+            self.routes += poll.routes()
         if settings.control:
             self.tasks.append(self._sync_licences)
 
@@ -389,7 +390,12 @@ class _Builder:
 
     def _gateway(self) -> None:
         settings = self.settings
-        origin = OriginClient(self.client, settings.origin, settings.region)
+        origin = OriginClient(
+            self.client,
+            settings.origin,
+            settings.region,
+            read_password("origin_key_file", settings.origin_key_file) or "",
+        )
         catalogue = CatalogueForPlayback(self.store, self.clock)
         self.routes += PageRoutes(
             origin, catalogue, AssetLibrary(), settings.edges, self.authenticator, self.clock,

@@ -46,6 +46,9 @@ class ServicesSettings:
     database_password_file: Path | None = password_file_setting()
     only: tuple[str, ...] = setting(choice(*PARTS), None, "Run only these parts.", many=True)
     origin: str | None = setting(URL, None, "The origin, whose library lists what can be played.")
+    origin_key_file: Path | None = setting(
+        PATH, None, "File with the origin's API key, for /content/*; not set: none is sent."
+    )
     origin_poll: float = setting(DURATION, "1s", "How often the origin's library is polled.", least=0.05, most=3600)
     search_cutoff: float = setting(
         DURATION, "50ms", "How long a search may take; then it returns the best found so far.", least=0.001, most=10

@@ -1,44 +1,42 @@
-"""The steps of an ingest in order: probe, encode, verify, package, publish. Each step is a module."""
+"""`ingest`: the graph of steps that the job queue runs, run in this process from a film's file to its publication."""
 
 from __future__ import annotations
 
 import contextlib
-import os
 import shutil
-from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
 from pathlib import Path
+from threading import Event
 
-import msgspec
-
-from kernel.errors import BadRequest, BadSettings, MatineeError
-from kernel.media.content_keys import EncryptedContent
-from kernel.media.playlist import parse_multivariant
-from kernel.vocabulary import Tier
-from origin.encode import encoder, thumbnails
-from origin.encode.check import Measured, check_encoded
-from origin.encode.encoder import Track
+from kernel.errors import Bug, MatineeError
 from origin.encode.plan import EncodePlan
-from origin.encode.planner import plan_encode
-from origin.encode.source import Source, counted
-from origin.ingest import probe, verify
-from origin.ingest.encode_tracks import describe_plan, describe_sound, encode_tracks
-from origin.ingest.ingest_request import IngestRequest, apply_metadata, hash_file, new_record
-from origin.ingest.limits import Limits, check_plan
+from origin.encode.source import counted
+from origin.ingest import probe
+from origin.ingest.encode_tracks import describe_plan, describe_sound
+from origin.ingest.ingest_request import IngestRequest
 from origin.ingest.progress import Progress
 from origin.ingest.subprocesses import Programs
 from origin.ingest.timings import Timings
 from origin.ingest.work_dir import WorkDir
-from origin.package import top_playlists
-from origin.package.encryption import Encryption, KeySource, labels_of
-from origin.package.packager import MANIFEST, MASTER, package, rendition_folder
+from origin.jobs.job_graph import Step, StepKind
+from origin.jobs.work.encode_steps import EncodeTools, run_encode_step
+from origin.jobs.work.film_steps import KNOWN, FilmSteps, no_keys
+from origin.jobs.work.job_folder import FilmNote, JobFolder
+from origin.jobs.work.receive import hash_film
+from origin.jobs.work.step_outcome import OutputMissing, PublishedMeanwhile, StepStopped
+from origin.package.encryption import KeySource
 from origin.storage.blocking_library import BlockingLibrary
-from origin.storage.records import AudioRendition, Rendition, TitleRecord, object_key
-from origin.verify.encryption import check_encryption
-from system.clock import SystemClock, utc_timestamp
+from origin.storage.records import TitleRecord
+from system.clock import SystemClock
 
+AT_ONCE = 2
+"""Steps that run at the same time: one encoder alone leaves CPUs idle at its start and end."""
+MAX_ROUNDS = 3
+"""How often steps whose output turns out to be missing or damaged are run again."""
 _MARKER = "encoded.txt"
+_ENCODING = (StepKind.VIDEO, StepKind.AUDIO, StepKind.TEXT)
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +51,11 @@ class IngestContext:
     keys: KeySource | None = None
     """Needed for encrypted titles only."""
 
+    def steps(self) -> FilmSteps:
+        """The steps, with these parts."""
+        keys = self.keys
+        return FilmSteps(self.programs, self.library, (lambda: keys) if keys is not None else no_keys, SystemClock.wall)
+
 
 @dataclass(frozen=True, slots=True)
 class Ingested:
@@ -62,61 +65,47 @@ class Ingested:
     new: bool
 
 
-@dataclass(frozen=True, slots=True)
-class _PackagedTree:
-    """A verified tree of files, ready to be published; `duration` in s."""
-
-    tree: Path
-    tracks: tuple[Track, ...]
-    duration: float
-    encryption: Encryption | None = None
-
-
 def ingest(request: IngestRequest, context: IngestContext) -> Ingested:
     """Encode and publish a film. Raises BadRequest (the film is at fault), StorageFailed (the disk), Bug (our code)."""
-    library, progress = context.library, context.progress
     before = probe.check_file(request.film)
+    context.progress.start_step("probe", before.st_size)
     with context.timings.step("probe"):
-        progress.start_step("probe", before.st_size)
-        source = probe.probe(context.programs, request.film)
-        plan = _plan(request, source)
-        film_hash = hash_file(request.film, progress.advance)
-        progress.finish_step(describe_plan(plan))
-    content_id = request.choose_content_id(film_hash)
+        sha256 = hash_film(request.film, context.progress.advance)
+    content_id = request.choose_content_id(sha256)
     with context.work_dir.lock_title(content_id) as work:
-        context.work_dir.clean(library.sweep, keep=content_id)
-        published = library.title(content_id)
-        same = published and (published.source, published.recipe) == (film_hash, request.recipe)
-        if published and same and library.is_whole(published):
-            shutil.rmtree(work, ignore_errors=True)
-            return Ingested(
-                _update_metadata(library, _update_steering(library, published, request, work), request), new=False
-            )
-        library.sweep(content_id)
-        record = new_record(request, content_id, film_hash, published)
-        with _cleaned_up(library, content_id, work):
-            packaged = _make(request, plan, record, context, work)
-            if _identity(before) != _identity(probe.check_file(request.film)):
-                raise BadRequest(
-                    409, "film-changed", f"{probe.printable_path(request.film)} was changed during the ingest"
-                )
-            final = _publish(record, packaged, context)
-    return Ingested(final, new=True)
+        context.work_dir.clean(context.library.sweep, keep=content_id)
+        folder = JobFolder(work)
+        folder.make()
+        film = str(request.film.absolute())
+        folder.write_note(FilmNote(film, sha256, before.st_size, before.st_ino, before.st_mtime_ns))
+        with _cleaned_up(context.library, content_id, work):
+            return _ingest(request, context, folder)
 
 
-def _plan(request: IngestRequest, source: Source) -> EncodePlan:
-    name = probe.printable_path(request.film)
-    try:
-        plan = plan_encode(source, request.profile)
-    except ValueError as error:
-        raise BadRequest(422, "too-small", f"{name}: {error}") from None
-    check_plan(plan, Limits(), name)
-    return plan
+def _ingest(request: IngestRequest, context: IngestContext, folder: JobFolder) -> Ingested:
+    steps = context.steps()
+    with context.timings.step("probe"):
+        plan, graph = steps.probe(request, folder, lambda _: None)
+    context.progress.finish_step(describe_plan(plan))
+    if any(step.track == KNOWN for step in graph):
+        return Ingested(steps.update(request, folder), new=False)
+    content_id = request.choose_content_id(folder.film().sha256)
+    context.library.sweep(content_id)
+    _keep_encoded(folder, f"{folder.film().sha256}:{request.recipe}")
+    run = _Run(request, context, steps, plan, folder)
+    for _ in range(MAX_ROUNDS):
+        try:
+            for batch in _BATCHES:
+                run.run_batch(batch, [step for step in graph if step.kind in batch.kinds])
+            return Ingested(run.published(), new=True)
+        except (OutputMissing, PublishedMeanwhile) as error:
+            last = error  # what is there is kept: the next round makes the rest
+    raise Bug(f"{content_id} could not be ingested: {last}")
 
 
 @contextlib.contextmanager
 def _cleaned_up(library: BlockingLibrary, content_id: str, work: Path) -> Iterator[None]:
-    """Delete all files on failure, above all on a full disk. Only a kill leaves encoded files, which the next ingest
+    """Delete all files at the end, above all on a full disk. Only a kill leaves encoded files, which the next ingest
     reuses."""
     try:
         yield
@@ -128,158 +117,119 @@ def _cleaned_up(library: BlockingLibrary, content_id: str, work: Path) -> Iterat
     shutil.rmtree(work, ignore_errors=True)
 
 
-def _make(
-    request: IngestRequest, plan: EncodePlan, record: TitleRecord, context: IngestContext, work: Path
-) -> _PackagedTree:
-    """Encode, or reuse the files of a killed ingest; verify, package and verify again."""
-    tracks = encoder.plan_tracks(plan)
-    encryption = _fetch_encryption(request, record, tracks, context)
-    measured = _encode(request, plan, record, context, work / "encoded")
-    tree = _empty_folder(work / "tree")
-    with context.timings.step("package"):
-        context.progress.start_step("package", 0)
-        thumbs = tree / rendition_folder("thumbs", record.version)
-        with ThreadPoolExecutor(max_workers=1) as background:
-            images = background.submit(thumbnails.make_thumbnails, context.programs, plan, work / "encoded", thumbs)
-            package(context.programs, tracks, work / "encoded", tree, record.version, encryption)
-            verify.check_tree(tree, tracks, record.version, measured)
-            if encryption is not None:
-                check_encryption(tree, tracks, record.version, encryption)
-            images.result()
-        scheme = f", encrypted by {encryption.scheme}" if encryption else ""
-        segments = counted(len(plan.keyframes()), "segment")
-        context.progress.finish_step(f"{segments} a rendition, HLS and DASH{scheme}")
-    return _PackagedTree(tree, tracks, plan.duration, encryption)
+def _keep_encoded(folder: JobFolder, recipe: str) -> None:
+    """Keep the files of a killed ingest of the same film by the same recipe; delete others."""
+    marker = folder.encoded / _MARKER
+    if not marker.is_file() or marker.read_text(encoding="utf-8", errors="replace") != recipe:
+        shutil.rmtree(folder.encoded, ignore_errors=True)
+        folder.make()
+        marker.write_text(recipe, encoding="utf-8")
 
 
-def _fetch_encryption(
-    request: IngestRequest, record: TitleRecord, tracks: tuple[Track, ...], context: IngestContext
-) -> Encryption | None:
-    """The keys of the publication, fetched before the encoding, which may take hours and is lost without them."""
-    if request.encryption is None:
-        return None
-    if context.keys is None:
-        raise BadSettings("key_server", "is needed for an encrypted title")
-    with context.timings.step("keys"):
-        context.progress.start_step("keys", 0)
-        content = EncryptedContent(record.content_id, record.version)
-        encryption = context.keys.fetch_encryption(content, labels_of(tracks), request.encryption)
-        context.progress.finish_step(f"for {', '.join(encryption.keys)}")
-    return encryption
+@dataclass(frozen=True, slots=True)
+class _Batch:
+    """Steps that can run at the same time, and the name under which people see them."""
+
+    phase: str
+    kinds: tuple[StepKind, ...]
+    first: bool = True
+    last: bool = True
 
 
-def _encode(
-    request: IngestRequest, plan: EncodePlan, record: TitleRecord, context: IngestContext, folder: Path
-) -> dict[str, Measured]:
-    """Encode to `folder` what is not there yet; returns the verified measurements by track name."""
-    progress = context.progress
-    marker = f"{record.source}:{record.recipe}"
-    if _read_text(folder / _MARKER) != marker:
-        _empty_folder(folder)
-        (folder / _MARKER).write_text(marker, encoding="utf-8")
-    with context.timings.step("encode"):
-        progress.start_step("encode", plan.duration * (len(plan.groups()) + len(plan.audio)))
-        with context.timings.ffmpeg():
-            encode_tracks(request.film, plan, context.programs, folder, progress.advance)
-        progress.finish_step(
-            f"{counted(len(plan.rungs), 'rendition')} up to {plan.rungs[-1].lines} lines, {describe_sound(plan)}"
-        )
-    with context.timings.step("verify"):
-        progress.start_step("verify", 0)
-        measured = check_encoded(context.programs, plan, folder)
-        progress.finish_step(f"{counted(plan.frames, 'frame')}, {plan.duration:.2f} s")
-    return measured
+_BATCHES = (
+    _Batch("encode", _ENCODING, last=False),
+    _Batch("encode", (StepKind.JOIN,), first=False),
+    _Batch("verify", (StepKind.CHECK, StepKind.THUMBNAILS)),
+    _Batch("package", (StepKind.PACKAGE,), last=False),
+    _Batch("package", (StepKind.VERIFY,), first=False),
+    _Batch("publish", (StepKind.PUBLISH,)),
+)
+"""In an order that the steps' needs allow."""
 
 
-def _publish(record: TitleRecord, packaged: _PackagedTree, context: IngestContext) -> TitleRecord:
-    with context.timings.step("publish"):
-        master = (packaged.tree / MASTER).read_text(encoding="utf-8")
-        keys = packaged.encryption.session_lines() if packaged.encryption else {}
-        tops = top_playlists.make_top_files(master, (packaged.tree / MANIFEST).read_bytes(), keys)
-        if record.steering:
-            tops = top_playlists.with_steering(tops, record.steering, record.content_id)
-        for name in (MASTER, MANIFEST):
-            (packaged.tree / name).unlink()
-        folder = rendition_folder("thumbs", record.version)
-        final = msgspec.structs.replace(
-            record,
-            published=utc_timestamp(SystemClock.wall()),
-            duration=round(packaged.duration, 3),
-            renditions=_renditions(master, packaged.tracks, record.version),
-            sound=_sound(packaged.tracks, record.version),
-            streams={"hls": MASTER, "dash": MANIFEST},
-            tiers={
-                str(tier): {"hls": top_playlists.master_name(tier), "dash": top_playlists.manifest_name(tier)}
-                for tier in Tier
-                if top_playlists.master_name(tier) in tops
-            },
-            thumbnail=f"{folder}/{thumbnails.POSTER}",
-            thumbnails=f"{folder}/{thumbnails.INDEX}",
-            encryption=packaged.encryption.record() if packaged.encryption else None,
-        )
-        context.progress.start_step("publish", sum(1 for file in packaged.tree.rglob("*") if file.is_file()))
-        final, publication = context.library.publish(final, packaged.tree, tops, context.progress.advance)
-        size = sum(one.size for one in publication.files)
-        context.progress.finish_step(f"{len(publication.files)} files, {size / 1e6:.1f} MB, version {final.version}")
-    return final
+class _Run:
+    """One ingest, batch by batch."""
 
+    def __init__(
+        self, request: IngestRequest, context: IngestContext, steps: FilmSteps, plan: EncodePlan, folder: JobFolder
+    ) -> None:
+        self._request = request
+        self._context = context
+        self._steps = steps
+        self._plan = plan
+        self._folder = folder
+        self._title: TitleRecord | None = None
+        self._shares: dict[str, float] = {}
+        self._stopped = Event()
 
-def _renditions(master: str, tracks: tuple[Track, ...], publication: int) -> tuple[Rendition, ...]:
-    """The video renditions with the bandwidth of the multivariant playlist, highest first."""
-    bandwidths = {one.uri: one.bandwidth for one in parse_multivariant(master).variants if not one.i_frames}
-    folders = [(rendition_folder(track.name, publication), track.rung) for track in tracks if track.rung]
-    return tuple(
-        Rendition(folder, rung.width, rung.height, rung.lines, bandwidths[f"{folder}/main.m3u8"])
-        for folder, rung in reversed(folders)
-    )
+    def published(self) -> TitleRecord:
+        """The title, once it is published."""
+        if self._title is None:
+            raise Bug("the last step did not publish")
+        return self._title
 
+    def run_batch(self, batch: _Batch, steps: Sequence[Step]) -> None:
+        """Run steps, some at the same time. The first failure ends the others and is raised."""
+        context = self._context
+        if batch.first:
+            context.progress.start_step(batch.phase, sum(step.weight for step in steps))
+        self._shares = {}
+        measured = context.timings.ffmpeg() if batch.kinds == _ENCODING else contextlib.nullcontext()
+        with context.timings.step(batch.phase), measured:
+            self._run_all(steps)
+        if batch.last:
+            context.progress.finish_step(self._note(batch.phase))
 
-def _sound(tracks: tuple[Track, ...], publication: int) -> tuple[AudioRendition, ...]:
-    return tuple(
-        AudioRendition(rendition_folder(track.name, publication), track.audio.language, track.audio.bit_rate)
-        for track in tracks
-        if track.audio
-    )
+    def _run_all(self, steps: Sequence[Step]) -> None:
+        with ThreadPoolExecutor(AT_ONCE, "step") as pool:
+            running = [pool.submit(self._run, step) for step in steps]
+            try:
+                for one in as_completed(running):
+                    one.result()
+            except BaseException:
+                self._stopped.set()
+                pool.shutdown(wait=True, cancel_futures=True)
+                raise
+            finally:
+                self._stopped.clear()
 
+    def _run(self, step: Step) -> None:
+        def report(share: float) -> None:
+            if self._stopped.is_set():
+                raise StepStopped
+            self._shares[step.id] = step.weight * share
+            self._context.progress.advance(sum(list(self._shares.values())))
 
-def _update_metadata(library: BlockingLibrary, published: TitleRecord, request: IngestRequest) -> TitleRecord:
-    """The same film again: apply a new title or new metadata without encoding."""
-    record = apply_metadata(published, request, published)
-    if record != published:
-        return library.change_title(record.content_id, lambda found: apply_metadata(found, request, found))
-    library.signal_change()
-    return record
+        steps, plan, folder = self._steps, self._plan, self._folder
+        match step.kind:
+            case StepKind.VIDEO | StepKind.AUDIO | StepKind.TEXT:
+                tools = EncodeTools(steps.programs, steps.threads)
+                run_encode_step(tools, plan, step, self._request.film, folder.encoded, report)
+            case StepKind.JOIN:
+                steps.join(plan, step.track, folder)
+            case StepKind.CHECK:
+                steps.check(plan, folder)
+            case StepKind.THUMBNAILS:
+                steps.thumbnails(plan, folder)
+            case StepKind.PACKAGE:
+                steps.package(self._request, plan, folder)
+            case StepKind.VERIFY:
+                steps.verify(plan, folder)
+            case _:
+                self._title = steps.publish(self._request, plan, folder, report)
+        report(1.0)
 
-
-def _update_steering(
-    library: BlockingLibrary, published: TitleRecord, request: IngestRequest, work: Path
-) -> TitleRecord:
-    """The same film with another steering gateway: publish new top files only."""
-    if not request.steering or published.steering == request.steering:
-        return published
-    version = published.version + 1
-    record = msgspec.structs.replace(
-        published, steering=request.steering, version=version, published=utc_timestamp(SystemClock.wall())
-    )
-    keys = {one.path: object_key(published.content_id, version - 1, one) for one in library.current(published).tops}
-    tops = {name: data for name, key in keys.items() if (data := library.read(key)) is not None}
-    done = library.publish(record, None, top_playlists.with_steering(tops, request.steering, published.content_id))
-    shutil.rmtree(work, ignore_errors=True)
-    return done.title
-
-
-def _identity(status: os.stat_result) -> tuple[int, int, int]:
-    return status.st_ino, status.st_size, status.st_mtime_ns
-
-
-def _empty_folder(folder: Path) -> Path:
-    shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir()
-    return folder
-
-
-def _read_text(file: Path) -> str:
-    try:
-        return file.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError):
-        return ""
+    def _note(self, phase: str) -> str:
+        """The result of a phase in a few words."""
+        plan = self._plan
+        if phase == "encode":
+            lines = max(rung.lines for rung in plan.rungs)
+            return f"{counted(len(plan.rungs), 'rendition')} up to {lines} lines, {describe_sound(plan)}"
+        if phase == "verify":
+            return f"{counted(plan.frames, 'frame')}, {plan.duration:.2f} s"
+        if phase == "package":
+            scheme = f", encrypted by {self._request.encryption}" if self._request.encryption else ""
+            return f"{counted(len(plan.keyframes()), 'segment')} a rendition, HLS and DASH{scheme}"
+        files = [file for file in (self._folder.path / "packaged").rglob("*") if file.is_file()]
+        size = sum(file.stat().st_size for file in files)
+        return f"{len(files)} files, {size / 1e6:.1f} MB, version {self.published().version}"

@@ -30,10 +30,12 @@ class Timings:
 
     @contextmanager
     def step(self, name: str) -> Iterator[None]:
-        """Measure one step."""
+        """Measure one step; a step in several parts adds up."""
         wall, used = self.mono(), self.cpu()
         yield
-        self.steps[name] = {"wall": round(self.mono() - wall, 3), "cpu": round(self.cpu() - used, 3)}
+        so_far = self.steps.get(name, {"wall": 0.0, "cpu": 0.0})
+        spent = {"wall": self.mono() - wall, "cpu": self.cpu() - used}
+        self.steps[name] = {what: round(so_far[what] + spent[what], 3) for what in spent}
 
     @contextmanager
     def ffmpeg(self) -> Iterator[None]:

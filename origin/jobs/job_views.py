@@ -6,12 +6,13 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import msgspec
-from sqlalchemy import func, insert, select, update
+from sqlalchemy import func, insert, select
 from sqlalchemy.exc import IntegrityError
 
 from origin.jobs.alerts import AlertKind, alert_row
+from origin.jobs.job_graph import Step
 from origin.jobs.job_states import ENDED_JOBS, ContentStatus, JobState, StepState
-from origin.jobs.queue_rows import json_text
+from origin.jobs.queue_rows import held_by, json_text
 from origin.jobs.records import AlertView, ContentView, JobRequest, JobView, StepView, WorkerView
 from origin.jobs.schema import alerts, contents, jobs, steps, workers
 from system.database.database import Database
@@ -46,12 +47,6 @@ class JobViews:
         except IntegrityError:
             return False
         return True
-
-    async def set_source(self, content_id: str, sha256: str, size: int) -> None:
-        """Note the film of a title: its SHA-256 in hex and its bytes."""
-        async with self._database.write() as connection:
-            values = {"source": sha256, "source_bytes": size}
-            await connection.execute(update(contents).where(contents.c.content_id == content_id).values(**values))
 
     async def job(self, job_id: str) -> JobView | None:
         """A job with its steps in order, or None."""
@@ -99,6 +94,13 @@ class JobViews:
             query = select(func.count()).select_from(steps.join(jobs, jobs.c.job_id == steps.c.job_id))
             return (await connection.execute(query.where(jobs.c.home == home, steps.c.state.in_(busy)))).scalar_one()
 
+    async def held_step(self, token: str) -> tuple[str, Step, bytes] | None:
+        """(job, step, plan as JSON) of a lease that is held, or None."""
+        async with self._database.read() as connection:
+            query = select(steps.c.job_id, steps.c.spec, jobs.c.plan).join(jobs, jobs.c.job_id == steps.c.job_id)
+            row = (await connection.execute(query.where(held_by(token)))).first()
+        return (row[0], msgspec.json.decode(row[1], type=Step), (row[2] or "null").encode()) if row else None
+
     async def list_workers(self, since: float) -> list[WorkerView]:
         """The workers that were seen since a moment."""
         async with self._database.read() as connection:
@@ -112,6 +114,11 @@ class JobViews:
             query = select(alerts).where(alerts.c.number > after).order_by(alerts.c.number).limit(min(limit, MAX_ROWS))
             rows = (await connection.execute(query)).mappings().all()
         return [AlertView(**row) for row in rows]
+
+    async def last_alert(self) -> int:
+        """The number of the latest alert, 0 if there is none."""
+        async with self._database.read() as connection:
+            return (await connection.execute(select(func.max(alerts.c.number)))).scalar() or 0
 
     async def raise_stuck(self, home: str, now: float, after: float) -> int:
         """Raise an alert, once an attempt, for steps that stand still or wait for a worker; returns how many.

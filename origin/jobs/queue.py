@@ -44,6 +44,7 @@ from origin.jobs.queue_rows import (
     lock_job,
     move_content,
     move_step,
+    note_source,
     note_worker,
     put_content,
     read_held,
@@ -131,6 +132,14 @@ class JobQueue:
             again = (await connection.execute(query)).scalars().all()
             await reset_steps(connection, job_id, again, failures=0, losses=0, reason=None, detail=None)
             return JobState.QUEUED
+
+    async def end_upload(self, content_id: str, reason: str, now: float) -> None:
+        """The upload of a title ended before it was complete."""
+        async with self._database.write() as connection:
+            query = select(contents.c.status).where(contents.c.content_id == content_id)
+            status = (await connection.execute(query)).scalar()
+            if status == ContentStatus.UPLOADING.value:
+                await move_content(connection, content_id, ContentEvent.UPLOAD_ENDED, now, reason=reason)
 
     async def delete_ended(self, before: float) -> list[str]:
         """Delete the records of jobs that ended before a moment; returns their ids."""
@@ -254,6 +263,8 @@ class JobQueue:
                 await drop_planned_steps(connection, job["job_id"], _PLANNED)
                 await insert_steps(connection, job["job_id"], more, _PLANNED)
             await count_as_met(connection, job["job_id"], step["step_id"])
+            if step["kind"] == StepKind.RECEIVE.value:
+                await note_source(connection, job["content_id"], result)
             if step["kind"] == StepKind.PUBLISH.value:
                 await move_content(
                     connection, job["content_id"], ContentEvent.PUBLISHED, now, reason=None, published=now
@@ -334,7 +345,9 @@ class JobQueue:
         lost: bool,
     ) -> None:
         failures, losses = step["failures"] + (not lost), step["losses"] + lost
-        pause = next_attempt(failure.reason, failures, losses, self._rules.limits)
+        pause = None
+        if not failure.final:
+            pause = next_attempt(failure.reason, failures, losses, self._rules.limits)
         values: dict[str, Any] = {
             "failures": failures,
             "losses": losses,

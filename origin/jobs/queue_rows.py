@@ -160,6 +160,21 @@ async def reset_steps(connection: AsyncConnection, job_id: str, ids: Iterable[st
     await _make_ready(connection, job_id)
 
 
+class ReceivedFilm(msgspec.Struct, frozen=True):
+    """The result of `receive`: SHA-256 in hex and size in bytes; `kept`: the master is in the store."""
+
+    sha256: str = ""
+    size: int = 0
+    kept: bool = False
+
+
+async def note_source(connection: AsyncConnection, content_id: str, result: bytes) -> None:
+    """Note the master of a title, from the result of `receive`."""
+    film = msgspec.json.decode(result, type=ReceivedFilm)
+    values = {"source": film.sha256 if film.kept else None, "source_bytes": film.size}
+    await connection.execute(update(contents).where(contents.c.content_id == content_id).values(**values))
+
+
 async def note_worker(
     connection: AsyncConnection, database: Database, worker: str, host: str, kinds: Collection[str], now: float
 ) -> None:

@@ -47,11 +47,15 @@ class Lease(msgspec.Struct, frozen=True, rename="camel"):
 
 
 class Failure(msgspec.Struct, frozen=True, rename="camel"):
-    """Why a step failed; `redo` lists steps whose output it misses, which are run again before it."""
+    """Why a step failed; `redo` lists steps whose output it misses, which are run again before it.
+
+    `final`: another attempt would fail in the same way.
+    """
 
     reason: FailureReason
     detail: str
     redo: tuple[str, ...] = ()
+    final: bool = False
 
 
 class StepView(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):

@@ -45,6 +45,10 @@ FINAL = frozenset((FailureReason.FILM, FailureReason.CANCELLED))
 """Reasons that another attempt cannot change."""
 
 
+_FEW = {FailureReason.BUG: 2, FailureReason.SETTINGS: 2}
+"""Reasons that another attempt seldom changes: so many attempts."""
+
+
 @dataclass(frozen=True, slots=True)
 class RetryLimits:
     """How often a step is tried: after `failures` failures, or `losses` lost workers, it is dead."""
@@ -64,6 +68,7 @@ def next_attempt(reason: FailureReason, failures: int, losses: int, limits: Retr
     A lost worker is seldom the film's fault, so losses have a limit of their own: a film that kills every worker (by
     memory) still ends.
     """
-    if reason in FINAL or failures >= limits.failures or losses >= limits.losses:
+    most = min(limits.failures, _FEW.get(reason, limits.failures))
+    if reason in FINAL or failures >= most or losses >= limits.losses:
         return None
     return pause_before_retry(failures) if failures else 0.0 if losses <= 1 else pause_before_retry(losses - 1)

@@ -27,6 +27,7 @@ from origin.stores.object_store import StoreFailed
 log = structlog.get_logger("origin")
 
 MEDIA = "/cdn/"
+UPLOADS = "/content/uploads"
 PIECE_BYTES = 1 << 20
 """Bytes read and handed to the connection at a time; the memory of one request."""
 
@@ -183,8 +184,8 @@ def is_proxied_media_request(request: web.Request) -> bool:
 
 
 def _accepted_types(request: web.Request) -> frozenset[str] | None:
-    """The content types to accept; unchecked for media, which answers other methods with 405 itself."""
-    return None if request.path.startswith(MEDIA) else JSON
+    """The content types to accept; unchecked for media and uploads, which check methods and types themselves."""
+    return None if request.path.startswith((MEDIA, UPLOADS)) else JSON
 
 
 def guard(settings: OriginSettings, counts: Counts, record: Callable[[web.Request, int, int], object]) -> Middleware:

@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Callable
 
 import aiohttp
 import structlog
+from aiohttp import web
 
 from kernel.clock import Clock
 from kernel.errors import StorageFailed
 from services.catalogue.library import parse_library
 from services.catalogue.store import CatalogueStore
 from services.counters import Counters
+from services.http.route import Access, Route, json_response
 
 log = structlog.get_logger()
 
+ANNOUNCEMENTS = "/titles/announcements"
 MAX_LIBRARY_BYTES = 64 << 20
 MAX_RETRY_SECONDS = 10.0
 REQUEST_TIMEOUT = 10.0
@@ -37,6 +41,7 @@ class LibraryPoller:
         self._every = every
         self._etag: str | None = None
         self._failing = False
+        self._announced = asyncio.Event()
         self.first_poll_done = asyncio.Event()
         """Set after the first successful poll."""
 
@@ -54,7 +59,20 @@ class LibraryPoller:
                     log.warning("library-unreadable", url=self._url, error=str(error) or type(error).__name__)
                 self._failing = True
                 pause = min(pause * 2, max(MAX_RETRY_SECONDS, self._every))
-            await asyncio.sleep(pause)
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(pause):
+                    await self._announced.wait()
+            self._announced.clear()
+
+    def routes(self) -> tuple[Route, ...]:
+        """The route by which the origin announces a publication."""
+        summary = "Read the origin's library now: it has a new publication"
+        return (Route("POST", ANNOUNCEMENTS, self.announce, Access.OPERATOR, summary, statuses=(202,)),)
+
+    async def announce(self, _: web.Request) -> web.StreamResponse:
+        """`POST /titles/announcements`: the next poll is now; whatever the body says is read from the library."""
+        self._announced.set()
+        return json_response({}, status=202)
 
     async def poll_once(self) -> None:
         """Poll once. Raises ClientError, TimeoutError, ValueError (invalid library), StorageFailed."""

@@ -149,6 +149,8 @@ class Gateway:
         length = request.headers.get("Content-Length")
         if length is not None and request.can_read_body:
             headers["Content-Length"] = length
+        if self._origin.api_key:
+            headers["Authorization"] = f"Bearer {self._origin.api_key}"
         headers["X-Request-Id"] = request_context(request).request_id
         headers["X-Forwarded-For"] = str(request_context(request).address or "unknown")
         return headers

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -139,6 +140,11 @@ class Plan:
         return self.state / "store"
 
     @property
+    def ingest_folders(self) -> tuple[Path, ...]:
+        """The folders whose films may be ingested by path: this user's own, and the system's for temporary files."""
+        return (self.state, Path.cwd(), Path(tempfile.gettempdir()))
+
+    @property
     def api_key(self) -> Path:
         """The file of the services' API key."""
         return self.state / "services" / "api.key"
@@ -190,7 +196,14 @@ def _geo(plan: Plan) -> tuple[str, ...]:
 
 def _origin(plan: Plan) -> PlannedProgram:
     port = plan.addresses.port + 3
-    arguments = ("origin", "--listen", f"127.0.0.1:{port}", "--store", str(plan.store), *_drain(plan))
+    arguments = (
+        *("origin", "--listen", f"127.0.0.1:{port}", "--store", str(plan.store), *_drain(plan)),
+        *("--ingest-folders", ",".join(str(folder) for folder in plan.ingest_folders)),
+        *("--steering", plan.addresses.page, "--key-server", plan.addresses.page),
+        *("--key-server-key-file", str(plan.api_key), "--announce-catalogue", plan.addresses.page),
+        *("--announce-control", plan.addresses.control_rest, "--announce-control-key-file", str(plan.control_key)),
+        *("--push-region", REGION),
+    )
     health = f"{plan.addresses.origin}/healthz"
     return PlannedProgram("origin", arguments, (("127.0.0.1", port),), health, "serves the library of packaged titles")
 

@@ -10,9 +10,9 @@ import pytest
 from kernel.errors import BadRequest, Bug, StorageFailed
 from kernel.media.playlist import parse_media, parse_multivariant
 from origin.encode import video
-from origin.ingest import pipeline
 from origin.ingest.ingest_request import IngestRequest
 from origin.ingest.pipeline import ingest
+from origin.jobs.work import film_steps
 from origin.storage.blocking_library import BlockingLibrary
 from origin.storage.records import manifest_key, object_key
 from origin.stores.folder import open_folder
@@ -164,13 +164,13 @@ def write(path, data):
 def test_a_film_that_changes_while_it_is_read(tmp_path, films, kitchen_in, monkeypatch):
     """It is refused: nobody knows what was encoded."""
     film = write(tmp_path / "film.mp4", films().read_bytes())
-    check = pipeline.check_encoded
+    check = film_steps.check_encoded
 
     def touched(*arguments):
         os.utime(film, (1, 1))
         return check(*arguments)
 
-    monkeypatch.setattr(pipeline, "check_encoded", touched)
+    monkeypatch.setattr(film_steps, "check_encoded", touched)
     with pytest.raises(BadRequest, match="was changed"):
         ingest(order(film), kitchen_in(tmp_path))
     assert files_of(tmp_path / "store") == set()
@@ -228,13 +228,14 @@ def test_a_full_disk(tmp_path, films, kitchen_in, at):
 
 def test_a_packager_that_lies_publishes_nothing(tmp_path, films, kitchen_in, monkeypatch):
     """Its status is 0, a segment is missing: found out before anything is stored."""
-    real = pipeline.package
+    real = film_steps.package_title
 
-    def lying(programs, made, encoded, tree, publication, encryption):
-        real(programs, made, encoded, tree, publication, encryption)
-        (tree / "v240" / "00001.m4s").unlink()
+    def lying(programs, wanted, folder):
+        packaged = real(programs, wanted, folder)
+        (folder / "packaged/tree/v240/00001.m4s").unlink()
+        return packaged
 
-    monkeypatch.setattr(pipeline, "package", lying)
+    monkeypatch.setattr(film_steps, "package_title", lying)
     with pytest.raises(Bug, match="missing or empty"):
         ingest(order(films()), kitchen_in(tmp_path))
     assert files_of(tmp_path / "store") == set()

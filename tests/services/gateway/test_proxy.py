@@ -96,3 +96,11 @@ async def test_an_origin_that_is_away_is_a_502(start):
 )
 def test_only_what_the_origin_reads_as_we_do_is_passed_on(path, passes):
     assert is_proxyable(path) is passes
+
+
+async def test_the_origin_gets_a_key_of_its_own(start, origin, tmp_path):
+    """Whoever asked: the gateway has checked them, and the origin checks the gateway."""
+    (tmp_path / "origin.key").write_text("origins-key-0123456789\n")
+    place = await start(only="gateway", origin=origin.url, origin_key_file=str(tmp_path / "origin.key"))
+    assert (await place.post("/content/ingest", {"title": "A"}))[0] == 201
+    assert origin.asked[0][2]["Authorization"] == "Bearer origins-key-0123456789"

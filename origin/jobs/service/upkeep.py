@@ -1,0 +1,101 @@
+"""What the ingest service does by itself: ends silent leases, raises alerts, expires uploads, deletes what is over."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+
+import structlog
+
+from kernel.clock import Clock
+from kernel.errors import StorageFailed
+from origin.jobs.ingest_counts import IngestCounts
+from origin.jobs.job_states import ENDED_JOBS, JobState
+from origin.jobs.job_views import JobViews
+from origin.jobs.queue import JobQueue
+from origin.jobs.work.job_folder import JobFolders
+from origin.uploads.upload_service import UploadService
+from system.clock import sleep
+
+log = structlog.get_logger("origin")
+
+EVERY_SECONDS = 1.0
+TIDY_SECONDS = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class KeepTimes:
+    """Seconds: until an alert for what stands still; for records of ended jobs; for files of failed ones."""
+
+    stuck_after: float
+    jobs: float
+    failed: float
+
+
+class Upkeep:
+    """Run `run` as one task."""
+
+    def __init__(
+        self,
+        queue: JobQueue,
+        views: JobViews,
+        uploads: UploadService,
+        folders: JobFolders,
+        home: str,
+        keep: KeepTimes,
+        clock: Clock,
+    ) -> None:
+        self._queue = queue
+        self._views = views
+        self._uploads = uploads
+        self._folders = folders
+        self._home = home
+        self.keep = keep
+        self._clock = clock
+        self._alert = 0
+        self.counts = IngestCounts()
+
+    async def run(self, stopping: asyncio.Event) -> None:
+        """Until the origin stops; a failing database is tried again."""
+        tidied = 0.0
+        while not stopping.is_set():
+            try:
+                await self.look()
+                if self._clock.mono() - tidied >= TIDY_SECONDS:
+                    await self.tidy()
+                    tidied = self._clock.mono()
+            except StorageFailed as error:
+                log.warning("upkeep-failed", error=str(error))
+            await sleep(self._clock, EVERY_SECONDS)
+
+    async def look(self) -> None:
+        """Leases and alerts. Raises StorageFailed."""
+        now = self._clock.wall()
+        await self._queue.expire(now)
+        await self._views.raise_stuck(self._home, now, self.keep.stuck_after)
+        await self.report_alerts()
+        self.counts.jobs = {state.value: count for state, count in (await self._views.count_jobs()).items()}
+
+    async def report_alerts(self) -> None:
+        """Log and count the alerts that are new; those before the start were reported then."""
+        if not self._alert:
+            self._alert = await self._views.last_alert()
+            return
+        for alert in await self._views.list_alerts(self._alert, 100):
+            self._alert = alert.number
+            self.counts.alerts[alert.kind] = self.counts.alerts.get(alert.kind, 0) + 1
+            log.error("alert", kind=alert.kind, content_id=alert.content_id, job=alert.job_id, detail=alert.detail)
+
+    async def tidy(self) -> None:
+        """Uploads and folders that are over, records that are old. Raises StorageFailed."""
+        now = self._clock.wall()
+        await self._uploads.expire()
+        await self._queue.delete_ended(now - self.keep.jobs)
+        for job_id in await asyncio.to_thread(self._folders.ids):
+            job = await self._views.job(job_id)
+            kept_until = (job.finished or now) + self.keep.failed if job else 0.0
+            over = job is None or (job.state in ENDED_JOBS and (job.state is not JobState.FAILED or kept_until <= now))
+            if over:
+                await asyncio.to_thread(self._folders.delete, job_id)
+                if job is not None and job.request.upload_id:
+                    await self._uploads.forget(job.request.upload_id)

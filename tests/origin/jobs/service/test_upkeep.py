@@ -1,0 +1,52 @@
+"""What the service does by itself."""
+
+import dataclasses
+
+from origin.jobs.job_graph import StepKind
+from origin.jobs.records import Failure
+from origin.jobs.retry_policy import FailureReason
+from system.clock import SystemClock
+from tests.origin.jobs.service.test_content_routes import ingest
+from tests.origin.jobs.service.test_ingest_service import upload
+from tests.origin.uploads.conftest import CHUNK
+
+
+async def fail(origin, lease):
+    await origin.ingest.queue.fail(lease.token, Failure(FailureReason.FILM, "why"), SystemClock.wall())
+
+
+async def test_alerts_are_counted_once(origin):
+    """Those from before the start are not told again."""
+    await ingest(origin, "a.mp4")
+    await fail(origin, await origin.lease())
+    upkeep = origin.ingest.upkeep
+    await upkeep.look()
+    assert upkeep.counts.alerts == {}
+    await ingest(origin, "b.mp4")
+    await fail(origin, await origin.lease())
+    await upkeep.look()
+    await upkeep.look()
+    assert upkeep.counts.alerts == {"job-failed": 1}
+
+
+async def test_folders_and_uploads_go_with_their_jobs(origin):
+    """A published job needs nothing any more; a failed one keeps its files for a retry, an unknown one none."""
+    folders = origin.ingest.folders
+    answer, _ = await upload(origin)
+    await origin.client.patch(answer.headers["Location"], data=b"film", headers=CHUNK | {"Upload-Offset": "0"})
+    await ingest(origin, "b.mp4")
+    ids = [one.job_id for one in await origin.ingest.views.list_jobs([], 10)]
+    failing = await origin.lease()
+    while failing.job_id == ids[1]:
+        await origin.ingest.queue.finish(failing.token, SystemClock.wall())
+        failing = await origin.run(until=StepKind.RECEIVE)
+    for job_id in (*ids, "job-0000000000000000"):
+        folders.of(job_id).make()
+    await fail(origin, failing)
+    await origin.ingest.upkeep.tidy()
+    assert folders.ids() == [failing.job_id]
+    assert (await origin.client.head(answer.headers["Location"], headers={"Tus-Resumable": "1.0.0"})).status == 404
+    upkeep = origin.ingest.upkeep
+    upkeep.keep = dataclasses.replace(upkeep.keep, failed=0.0)
+    await upkeep.tidy()
+    assert folders.ids() == []
