@@ -204,11 +204,11 @@ def session(platform):
 
 @pytest.fixture(scope="session")
 def encrypted(platform, tmp_path_factory):
-    """16 s of 720 lines in English and German, published on the platform encrypted by `cbcs`."""
+    """720 lines in English and German, encrypted by `cbcs`; of 16.04 s, so that the last segment lasts 0.04 s."""
     film = tmp_path_factory.mktemp("film") / "two_languages.mp4"
-    inputs = ["-f", "lavfi", "-i", "testsrc2=size=1280x720:rate=25:duration=16"]
+    inputs = ["-f", "lavfi", "-i", "testsrc2=size=1280x720:rate=25:duration=16.04"]
     for tone in (440, 330):
-        inputs += ["-f", "lavfi", "-i", f"sine=frequency={tone}:sample_rate=48000:duration=16"]
+        inputs += ["-f", "lavfi", "-i", f"sine=frequency={tone}:sample_rate=48000:duration=16.04"]
     coded = ["-map", "0", "-map", "1", "-map", "2", "-c:v", "libx264", "-preset", "ultrafast", "-pix_fmt", "yuv420p"]
     coded += ["-c:a", "aac", "-metadata:s:a:0", "language=eng", "-metadata:s:a:1", "language=deu", str(film)]
     command = [subprocesses.find_programs().ffmpeg, "-v", "error", "-nostdin", *inputs, *coded]
