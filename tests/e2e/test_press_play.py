@@ -145,5 +145,11 @@ def test_the_choices_of_a_profile_hold_from_the_first_second(viewer, encrypted):
     lee.wait_until(f"!{showing}")
     lee.page.keyboard.press("c")
     lee.wait_until(f"{showing}?.language === 'de'")
+    assert lee.state()["audio"] == "en"
+    lee.page.mouse.move(600, 400)
+    lee.page.locator("media-settings-menu-button").click()
+    lee.page.get_by_role("menuitem", name="Audio").click()
+    lee.page.get_by_role("menuitemradio", name="German").click()
+    lee.wait_until("[...video.audioTracks].find((track) => track.enabled).language === 'de'")
     lee.page.evaluate("document.querySelector('video').currentTime = 15.2")
     lee.page.wait_for_function("document.getElementById('player').hidden")

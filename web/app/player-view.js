@@ -24,11 +24,17 @@ export class PlayerView {
     if (sentence) this.#notice = setTimeout(() => this.notify(""), NOTICE_MS);
   }
 
-  /** What went wrong. `streams`: [{name, stop()}] of streams that keep this one from starting. */
+  /** Which menus have something to choose from. */
+  offer({ audio, subtitles }) {
+    at("menu-audio").hidden = audio < 2;
+    at("menu-subtitles").hidden = subtitles < 1;
+  }
+
+  /** What went wrong. `streams`: [{name, title, stop()}] of streams that keep this one from starting. */
   fail({ message, retry }, streams = []) {
     at("player-error-text").textContent = message;
-    at("player-streams").replaceChildren(...streams.map(({ name, stop }) =>
-      element("li", {}, element("button", { class: "quiet", type: "button", onclick: stop }, `Stop ${name}`))));
+    at("player-streams").replaceChildren(...streams.map(({ name, title, stop }) =>
+      element("li", {}, element("button", { class: "quiet", type: "button", onclick: stop }, `Stop ${name}${title ? `: ${title}` : ""}`))));
     at("player-error").hidden = false;
     at("player-retry").hidden = !retry;
     (retry ? at("player-retry") : at("player-leave")).focus();

@@ -71,7 +71,7 @@ export class Player {
     this.#onNext = onNext;
     Object.defineProperty(this.#video, "videoRenditions", { value: this.#renditions });
     Object.defineProperty(this.#video, "audioTracks", { value: this.#audio });
-    this.#stage.prepend(this.#video); // media-chrome listens to the lists that a video has when it is put in
+    this.#stage.prepend(this.#video); // media-chrome listens to the lists that a video has when it is put in, for the first time
     at("player-back").addEventListener("click", () => this.leave());
     at("player-leave").addEventListener("click", () => this.leave());
     at("player-next-leave").addEventListener("click", () => this.leave());
@@ -112,6 +112,7 @@ export class Player {
       event.stopImmediatePropagation();
       this.element.requestFullscreen?.().catch(() => video.webkitEnterFullscreen?.());
     }, { capture: true });
+    for (const name of ["addtrack", "removetrack"]) video.textTracks.addEventListener(name, () => this.#offerMenus());
     this.#stage.addEventListener("mediashowsubtitlesrequest", ({ detail }) => {
       const [track] = [detail ?? []].flat();
       this.#chosen.subtitles = track?.language ?? "";
@@ -212,6 +213,11 @@ export class Player {
     return Array(each.length).fill(isHls ? wholeUrls?.hls ?? hlsUrl ?? streamUrl : wholeUrls?.dash ?? dashUrl);
   }
 
+  #offerMenus() {
+    const subtitles = [...this.#video.textTracks].filter(({ kind }) => kind === "subtitles" || kind === "captions").length;
+    this.#view.offer({ audio: this.#audio.length, subtitles });
+  }
+
   #offer() {
     const stream = this.#stream;
     if (!stream) return;
@@ -225,6 +231,7 @@ export class Player {
       this.#chosen.audio = audio[index]?.language;
       stream.setAudio(index);
     });
+    this.#offerMenus();
   }
 
   /** Where the film is, in seconds; while a stream is loaded in place of another, where it will go on. */
@@ -411,10 +418,18 @@ export class Player {
     this.#session = null;
     this.#view.wait(false);
     this.#view.notify("");
-    const run = this.#run;
-    const streams = trouble.reason === "too-many-streams" ? trouble.problem?.devices ?? [] : [];
-    this.#view.fail(trouble, streams.filter((one) => one.sessionId).map((one) => ({
+    this.#view.fail(trouble);
+    if (trouble.reason === "too-many-streams") this.#offerToStop(trouble, this.#run);
+  }
+
+  /** Let the viewer end one of the streams that are in use, and play here instead. */
+  async #offerToStop(trouble, run) {
+    const streams = (trouble.problem?.devices ?? []).filter((one) => one.sessionId);
+    const known = await titles.all(streams.map((one) => one.contentId).filter(Boolean));
+    if (run !== this.#run) return;
+    this.#view.fail(trouble, streams.map((one) => ({
       name: one.name ?? one.device ?? "the other one",
+      title: known.find((title) => title.contentId === one.contentId)?.title,
       stop: () => api.endSession(one.sessionId).catch(() => {}).then(() => { if (run === this.#run) this.play(this.#title); }),
     })));
   }
