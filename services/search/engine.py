@@ -25,11 +25,13 @@ ENOUGH_EXACT = 10
 """With this many exact matches in titles and casts, a query is taken as spelt right."""
 MAX_SIMILAR = 100
 """Titles with typing errors in the results of one query."""
+HINT_SCORE = 7.5
+"""Where what hints mean begins: behind phrases in titles."""
 CLEAR_COST = 2.4
 """A title that resembles a query by less than this ends the search for others."""
 
 
-STAGE_SCORES = (11.0, 8.99, 7.99, 4.99, 1.99)
+STAGE_SCORES = (12.0, 9.99, 8.99, 5.99, 1.99)
 """The highest score of a title that each exact stage found."""
 
 
@@ -147,10 +149,10 @@ class Search:
         else:
             rows = stages.fetch_popular(self._snapshot, Query.all_query(), clauses, HEAD)
             self._hits = {row.content_id: Hit(row, Stage.HINT, Grade.MIXED) for row in rows}
+        # A word may be a genre and the title's own (`Silent Running`): titles with the whole phrase stay in front.
+        hinted = {name: replace(hit, score=HINT_SCORE + hit.score / 25) for name, hit in self._hits.items()}
         first = {name: hit for name, hit in literal.items() if hit.grade >= Grade.PHRASE}
-        self._hits = first | {name: hit for name, hit in self._hits.items() if name not in first}
-        for name, hit in literal.items():
-            self._hits.setdefault(name, hit)
+        self._hits = literal | hinted | first
 
     # --- pages ---
 

@@ -21,6 +21,10 @@ TASTE_WEIGHT = 0.3
 """How far clicks and taste lift an exact match, in grades."""
 
 
+CLEAR_TYPO_COST = 1.2
+"""A title with one typing error and a cost below this is what the viewer meant."""
+
+
 class Sort(StrEnum):
     """The order of results."""
 
@@ -91,17 +95,24 @@ class Results:
 
 
 def order_hits(hits: Sequence[Hit], boosts: Boosts) -> list[Hit]:
-    """Hits in order: names that match exactly, lifted by clicks and taste; what resembles them; descriptions.
+    """Hits in order, exact matches lifted by clicks and taste.
 
-    A misspelt word is often among the many words of a description, so names that resemble the query go before it.
+    Names with all words go first, whatever resembles them. Behind them a title with one typing error goes before names
+    that are only begun, and any resembling title before descriptions: among so many words a misspelt one often stands.
     """
     exact = [hit for hit in hits if hit.stage is not Stage.TYPO]
     lift = _lift(exact, boosts) if boosts.clicks or boosts.taste else {}
     exact.sort(key=lambda hit: (-hit.score - lift.get(hit.row.content_id, 0.0), -hit.row.rank))
-    weak = [hit.grade <= Grade.TEXT and hit.stage is not Stage.HINT for hit in exact]
-    names = [hit for hit, is_weak in zip(exact, weak, strict=True) if not is_weak]
-    similar = [hit for hit in hits if hit.stage is Stage.TYPO]
-    return names + similar + [hit for hit, is_weak in zip(exact, weak, strict=True) if is_weak]
+    ordered = [*exact, *(hit for hit in hits if hit.stage is Stage.TYPO)]
+    return sorted(ordered, key=_place)
+
+
+def _place(hit: Hit) -> int:
+    if hit.stage is Stage.TYPO:
+        return 1 if hit.typos <= 1 and hit.score > -CLEAR_TYPO_COST else 3
+    if hit.stage is Stage.HINT or hit.grade >= Grade.MIXED:
+        return 0
+    return 2 if hit.grade is Grade.PEOPLE_BEGIN else 4
 
 
 def _lift(hits: Sequence[Hit], boosts: Boosts) -> dict[str, float]:

@@ -23,39 +23,29 @@ class Grade(IntEnum):
     NONE = 0
     TEXT = 1
     """In the description, the genres or the characters."""
-    MIXED = 2
+    PEOPLE_BEGIN = 2
+    """In title and cast, the last word only as the beginning of a name."""
+    MIXED = 3
     """Some words in the title, the others in the cast."""
-    PEOPLE = 3
+    PEOPLE = 4
     """All in the names of the cast."""
-    PERSON = 4
+    PERSON = 5
     """The whole name of one of the cast."""
-    WORDS_BEGIN = 5
+    WORDS_BEGIN = 6
     """All in the title, the last as a beginning."""
-    WORDS = 6
+    WORDS = 7
     """All in the title."""
-    PHRASE = 7
+    PHRASE = 8
     """In the title, one behind the other."""
-    BEGINNING = 8
+    BEGINNING = 9
     """The beginning of the title."""
-    WHOLE = 9
+    WHOLE = 10
     """The whole title in another form: no article, numbers as digits, joined."""
-    SAME = 10
+    SAME = 11
     """The whole title as written."""
 
 
-SCORES = {
-    Grade.NONE: 0.0,
-    Grade.TEXT: 1.0,
-    Grade.MIXED: 2.0,
-    Grade.PEOPLE: 3.0,
-    Grade.PERSON: 4.0,
-    Grade.WORDS_BEGIN: 5.0,
-    Grade.WORDS: 6.0,
-    Grade.PHRASE: 7.0,
-    Grade.BEGINNING: 8.0,
-    Grade.WHOLE: 8.2,
-    Grade.SAME: 10.0,
-}
+SCORES = {grade: float(grade) for grade in Grade} | {Grade.WHOLE: 9.2}
 """A title of a lower grade can pass one of a higher grade only where the difference is less than one."""
 
 
@@ -84,12 +74,13 @@ def _grade_people(row: TitleRow, query: ParsedQuery) -> Grade:
     if query.line in row.people:
         return Grade.PERSON
     names = " ".join(row.people).split()
-    if all(_has(names, word) for word in query.words[:-1]) and _begins(names, query.words[-1]):
+    if all(_has(names, word) for word in query.words):
         return Grade.PEOPLE
     both = [*row.tokens, *names]
-    if all(_has(both, word) for word in query.words[:-1]) and _begins(both, query.words[-1]):
+    heads = all(_has(both, word) for word in query.words[:-1])
+    if heads and _has(both, query.words[-1]):
         return Grade.MIXED
-    return Grade.TEXT
+    return Grade.PEOPLE_BEGIN if heads and _begins(both, query.words[-1]) else Grade.TEXT
 
 
 def has_all_words(row: TitleRow, query: ParsedQuery) -> bool:

@@ -19,7 +19,7 @@ PEOPLE_COST = 0.75
 EXTRA_WORD_COST = 0.06
 MISSING_WORD_COST = 2.2
 VARIANT_COST = 0.3
-POPULARITY_GAIN = 0.8
+POPULARITY_GAIN = 0.45
 """Typing errors that popularity makes up for at most; less than one, so that fewer errors usually win."""
 LENGTH_COST = 0.12
 MAX_TYPOS = 3

@@ -34,10 +34,16 @@ FILMS = [
     entry("spider", "Spider-Man", year=2002, popularity=160.0),
     entry("amelie", "Amélie", names=("Le Fabuleux Destin d'Amélie Poulain",), year=2001, popularity=66.0),
     entry("1917", "1917", year=2019, popularity=77.0),
+    entry("silent", "Silent Running", year=1972, popularity=3.0),
+    entry("running", "Running", genres=("Silent",), popularity=99.0),
+    entry("sphere", "Sphere", year=1998, popularity=2.0),
+    entry("sheree", "Other Film", cast=("Sheree North",), popularity=500.0),
     entry("gladiator", "Gladiator", year=2000, text="A general becomes a slave.", popularity=170.0),
 ]
 
 FIRST = [
+    ("silent running", "silent"),
+    ("shere", "sphere"),
     ("dune", "dune21"),
     ("dune 1984", "dune84"),
     ("dune 2021", "dune21"),

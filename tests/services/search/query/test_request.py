@@ -13,6 +13,8 @@ def hit(name, score, stage=Stage.EXACT, grade=Grade.WORDS):
 HITS = [
     hit("text", 1.5, grade=Grade.TEXT),
     hit("typo", -0.5, Stage.TYPO, Grade.NONE),
+    hit("begun", 2.5, grade=Grade.PEOPLE_BEGIN),
+    hit("far", -1.9, Stage.TYPO, Grade.NONE),
     hit("low", 6.1),
     hit("high", 6.9),
     hit("hint", 6.5, Stage.HINT, Grade.TEXT),
@@ -24,12 +26,12 @@ def order(boosts):
 
 
 def test_exact_names_then_typos_then_descriptions():
-    assert order(Boosts()) == ["high", "hint", "low", "typo", "text"]
+    assert order(Boosts()) == ["high", "hint", "low", "typo", "begun", "far", "text"]
 
 
 def test_clicks_lift_exact_matches_and_never_a_typo():
-    assert order(Boosts(clicks={"low": 1.0, "typo": 1.0})) == ["low", "high", "hint", "typo", "text"]
+    assert order(Boosts(clicks={"low": 1.0, "typo": 1.0})) == ["low", "high", "hint", "typo", "begun", "far", "text"]
 
 
 def test_a_lift_is_bounded():
-    assert order(Boosts(taste=lambda ids: {"low": 1e9})) == ["high", "hint", "low", "typo", "text"]
+    assert order(Boosts(taste=lambda ids: {"low": 1e9})) == ["high", "hint", "low", "typo", "begun", "far", "text"]

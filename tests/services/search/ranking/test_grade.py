@@ -16,7 +16,7 @@ MATCHES = [
     ("A Fine Day Out", (), "out fine", Grade.WORDS),
     ("A Fine Day Out", (), "out fi", Grade.WORDS_BEGIN),
     ("Big", ("Tom Hanks",), "tom hanks", Grade.PERSON),
-    ("Big", ("Tom Hanks",), "tom ha", Grade.PEOPLE),
+    ("Big", ("Tom Hanks",), "tom ha", Grade.PEOPLE_BEGIN),
     ("Big", ("Tom Hanks",), "hanks big", Grade.MIXED),
     ("Big", (), "wednesday", Grade.TEXT),
 ]
