@@ -3,6 +3,7 @@
 import asyncio
 import dataclasses
 import json
+import os
 import shutil
 
 import pytest
@@ -14,8 +15,10 @@ from origin.app import build_app
 from origin.log_fields import LOG_FIELDS
 from origin.serve.access_log import AccessLog
 from origin.settings import OriginSettings
+from origin.storage.library import Library
+from origin.storage.records import manifest_key
 from origin.stores.folder import open_folder
-from tests.doubles.object_store import DownStore, stored_file
+from tests.doubles.object_store import DownStore, WrappedStore, stored_file
 
 
 def settings(store, **more):
@@ -251,6 +254,28 @@ async def test_a_file_cut_short_is_not_served(serve, published, tmp_path):
     segment.write_bytes(segment.read_bytes()[:100])
     client = await serve(store)
     assert (await client.get("/cdn/eu/film1/v240/00001.m4s")).status == 500
+
+
+async def test_a_reader_that_reads_nothing_makes_nothing_grow(serve, publish, tmp_path):
+    """However large the object: what is read ahead is what the sockets take, and a piece."""
+    size, library = 512 << 20, Library(open_folder(tmp_path / "store"))
+    title = await publish(library, "x", 1, {"v240/1.m4s": b"x"}, {"master.m3u8": b"top"})
+    manifest = tmp_path / "store" / manifest_key("x", title.publications[0])
+    listed = json.loads(manifest.read_bytes())
+    listed["files"][0][1] = size
+    manifest.write_bytes(json.dumps(listed).encode())
+    os.truncate(stored_file(tmp_path / "store", "x", "v240/1.m4s"), size)
+    store = WrappedStore(open_folder(tmp_path / "store"))
+    client = await serve(tmp_path / "store", store)
+    async with client.get("/cdn/eu/x/v240/1.m4s") as answer:
+        assert answer.headers["Content-Length"] == str(size)
+        assert await answer.content.readexactly(10) == b"x" + bytes(9)
+        last = -1
+        while (reads := sum(method == "read" for method, _ in store.calls)) != last:
+            last = reads
+            for _ in range(20):
+                assert (await client.get("/healthz")).status == 200
+        assert reads < 40, "pieces of 1 MiB; the sockets hold some of them"
 
 
 async def test_too_many_at_once(serve, published):

@@ -135,6 +135,14 @@ def test_the_example_of_an_edge_is_one_that_an_edge_reads(root):
     assert settings.id == "e1"
 
 
+def test_the_example_of_an_origin_is_one_that_an_origin_reads(root):
+    path = root / "docs/examples/origin.toml"
+    settings = resolve(load("origin.__main__").SETTINGS, file=tomllib.loads(path.read_text()), file_name=path.name)
+    assert [str(one) for one in (settings.store, settings.replica_store, settings.cold_store)] == [
+        "s3://films/matinee", "s3://films-replica/matinee", "s3://films-cold/matinee"
+    ]  # fmt: skip
+
+
 def test_the_example_of_routes_is_one_that_an_edge_reads(root):
     path = root / "docs/examples/routes.toml"
     settings = resolve(load("edge.__main__").SETTINGS, file=tomllib.loads(path.read_text()), file_name=path.name)
