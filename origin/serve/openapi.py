@@ -32,6 +32,7 @@ _OPERATIONS = (
             "304": "Not modified",
             "412": "A precondition failed",
             "416": "No byte of the range exists",
+            "503": "The store does not answer; Retry-After says when to try again",
         },
     ),
     Operation("GET", "/library", "All published titles", responses={"200": "JSON with titles", "304": "Not modified"}),

@@ -85,7 +85,7 @@ class Masters:
         return await self.find(sha256) or record
 
     async def _send(self, file: Path, sha256: str, on_bytes: Callable[[int], object]) -> list[MasterPart]:
-        there = {info.key: info.size async for info in self._store.list(f"{PREFIX}{sha256}/")}
+        there = {info.key: info.size async for info in self._store.list(f"{PREFIX}{sha256}/", in_all=True)}
         whole, parts, done = hashlib.sha256(), list[MasterPart](), 0
         try:
             with await asyncio.to_thread(file.open, "rb") as opened:

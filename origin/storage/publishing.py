@@ -114,7 +114,8 @@ class Publisher:
         if not uploads:
             return
         prefix = uploads[0].record.key.removesuffix(uploads[0].record.path)
-        there = {one.key: one.size async for one in self._store.list(prefix)}
+        # In all copies: a killed publisher may have stored an object in the first one only.
+        there = {one.key: one.size async for one in self._store.list(prefix, in_all=True)}
         waiting = iter(uploads)
         failures: list[StorageFailed] = []
         done = 0

@@ -124,9 +124,9 @@ class EncryptedStore:
         """Encrypted, or stored before encryption was turned on."""
         return stored in (stored_size(size), size)
 
-    async def list(self, prefix: str) -> AsyncIterator[ObjectInfo]:
+    async def list(self, prefix: str, *, in_all: bool = False) -> AsyncIterator[ObjectInfo]:
         """All objects below a prefix, except keys."""
-        async for info in self._inner.list(prefix):
+        async for info in self._inner.list(prefix, in_all=in_all):
             if not info.key.startswith(PREFIX):
                 yield info
 

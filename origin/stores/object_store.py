@@ -74,8 +74,11 @@ class ObjectStore(Protocol):
     def fits(self, stored: int, size: int) -> bool:
         """Whether `stored`, a size of `info` or of a listing, is that of an object of `size` bytes."""
 
-    def list(self, prefix: str) -> AsyncIterator[ObjectInfo]:
-        """All objects whose keys start with `prefix`, which ends in a slash; in no particular order."""
+    def list(self, prefix: str, *, in_all: bool = False) -> AsyncIterator[ObjectInfo]:
+        """All objects whose keys start with `prefix`, which ends in a slash; in no particular order.
+
+        `in_all`: only those that every copy has that answers, of a store that has several.
+        """
 
     async def folders(self, prefix: str) -> tuple[str, ...]:
         """The names of the next segments of all keys that start with `prefix`, which ends in a slash."""

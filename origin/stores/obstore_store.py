@@ -115,7 +115,12 @@ class ObstoreStore:
         """Objects are stored as they are."""
         return stored == size
 
-    async def list(self, prefix: str) -> AsyncIterator[ObjectInfo]:
+    async def list(
+        self,
+        prefix: str,
+        *,
+        in_all: bool = False,  # noqa: ARG002 (there is one copy)
+    ) -> AsyncIterator[ObjectInfo]:
         """All objects below a prefix, a page at a time."""
         with self._failing("listing", prefix):
             await self._medium.check()

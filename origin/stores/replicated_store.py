@@ -149,8 +149,12 @@ class ReplicatedStore:
         """As either copy stores it."""
         return self._first.fits(stored, size) or self._replica.fits(stored, size)
 
-    async def list(self, prefix: str) -> AsyncIterator[ObjectInfo]:
-        """What either copy has; of what both have, what the first copy says. One of them may fail."""
+    async def list(self, prefix: str, *, in_all: bool = False) -> AsyncIterator[ObjectInfo]:
+        """What either copy has, or both; of what both have, what the first copy says. One of them may fail."""
+        if in_all:
+            async for info in self._list_in_both(prefix):
+                yield info
+            return
         seen: set[str] = set()
         failure: StoreFailed | None = None
         try:
@@ -167,6 +171,17 @@ class ReplicatedStore:
             if failure is not None:
                 raise failure from None
             log.warning("replica-list-failed", error=str(error))
+
+    async def _list_in_both(self, prefix: str) -> AsyncIterator[ObjectInfo]:
+        """What both copies have; while the replica fails, what the first one has."""
+        try:
+            copied = {info.key async for info in self._replica.list(prefix)}
+        except StoreFailed as error:
+            log.warning("replica-list-failed", error=str(error))
+            copied = None
+        async for info in self._first.list(prefix):
+            if copied is None or info.key in copied:
+                yield info
 
     async def folders(self, prefix: str) -> tuple[str, ...]:
         """What either copy has; one of them may fail."""

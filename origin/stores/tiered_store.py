@@ -74,10 +74,10 @@ class TieredStore:
         """As either stores it."""
         return self._hot.fits(stored, size) or self._cold.fits(stored, size)
 
-    async def list(self, prefix: str) -> AsyncIterator[ObjectInfo]:
-        """What either has; of what both have, what the hot one says."""
+    async def list(self, prefix: str, *, in_all: bool = False) -> AsyncIterator[ObjectInfo]:
+        """What either has, since each is enough; of what both have, what the hot one says."""
         seen: set[str] = set()
-        async for info in self._hot.list(prefix):
+        async for info in self._hot.list(prefix, in_all=in_all):
             seen.add(info.key)
             yield info
         if _may_be_cold(prefix):

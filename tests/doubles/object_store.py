@@ -46,9 +46,9 @@ class WrappedStore:
         await self.before("list", prefix)
         return await self.store.folders(prefix)
 
-    async def list(self, prefix):
+    async def list(self, prefix, *, in_all=False):
         await self.before("list", prefix)
-        async for info in self.store.list(prefix):
+        async for info in self.store.list(prefix, in_all=in_all):
             yield info
 
     async def delete(self, keys):

@@ -125,6 +125,18 @@ async def test_a_replica_that_is_down_stops_nobody(pair):
     assert [one.key async for one in both.list("a/")] == ["a/1"]
 
 
+async def test_what_both_copies_have(pair):
+    """A writer that was killed between the two goes on by it; a replica that is down is not waited for."""
+    both, first, replica, _, _ = pair
+    await both.put("a/1", b"one")
+    await first.put("a/2", b"two")
+    await replica.put("a/3", b"three")
+    assert sorted([one.key async for one in both.list("a/")]) == ["a/1", "a/2", "a/3"]
+    assert [one.key async for one in both.list("a/", in_all=True)] == ["a/1"]
+    replica.down = True
+    assert sorted([one.key async for one in both.list("a/", in_all=True)]) == ["a/1", "a/2"]
+
+
 async def test_a_write_that_the_first_copy_refuses_reaches_no_copy(pair):
     both, first, replica, _, _ = pair
     await both.put("a/1", b"one")

@@ -1,14 +1,17 @@
 """The scrubber finds every kind of damage, and repairs what a good copy can repair."""
 
+import contextlib
 import dataclasses
 
 import pytest
 
 from origin.storage.library import Library
 from origin.storage.masters import Masters
+from origin.stores.object_store import StoreFailed
 from origin.stores.open_store import Stores
+from origin.stores.replicated_store import ReplicatedStore
 from origin.upkeep.scrubber import Scrubber
-from tests.doubles.object_store import files_of
+from tests.doubles.object_store import FaultyStore, files_of
 
 
 def scrubber(stores, **more):
@@ -79,6 +82,23 @@ async def test_an_empty_disk_in_place_of_the_first_copy_is_filled_again(stores, 
     report = await scrubber(stores).scrub()
     assert report.is_clean
     assert files_of(tmp_path / "hot") - {"mark.json"} == before
+
+
+async def test_a_publisher_killed_between_the_copies_fills_both(stores, publish):
+    """The next attempt sends what one copy lacks: there is nothing to repair."""
+
+    class Killed(BaseException):
+        pass
+
+    library, files = Library(stores.store), {f"v240/{number}.m4s": b"segment" for number in range(4)}
+    for at in range(8):
+        broken = FaultyStore(stores.replica, at, Killed())
+        with contextlib.suppress(Killed, StoreFailed):  # one may have been killed after it won
+            await publish(Library(ReplicatedStore(stores.hot, broken, lambda: 0.0)), "x", 1, files, {})
+    with contextlib.suppress(StoreFailed):
+        await publish(library, "x", 1, files, {})
+    report = await scrubber(stores).scrub()
+    assert (report.objects, [one for one in report.findings if "media/" in one]) == (4, [])
 
 
 async def test_what_no_copy_has_is_lost_and_said(stores, title, tmp_path):
