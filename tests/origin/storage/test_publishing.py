@@ -69,7 +69,7 @@ async def test_killed_at_any_change(store, publish):
             await publish(Library(faulty), "x", 2, files, {"master.m3u8": b"new"})
             done = True
         except Killed:
-            at = 3
+            at += 1
         except StoreFailed as error:
             done = "another publisher was first" in str(error)  # killed between the put of the record and its answer
         sent += [key for method, key in faulty.calls if method == "put" and key.startswith("media/")]
@@ -77,7 +77,7 @@ async def test_killed_at_any_change(store, publish):
         assert title.version in (1, 2)
         assert await library.is_whole(title)
     assert title.version == 2
-    assert len(sent) < 20
+    assert len(sent) < 60
 
 
 async def test_a_failed_publication_is_deleted_at_once(store, publish):
