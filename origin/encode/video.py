@@ -49,6 +49,7 @@ def encode_chunk(
     targets = tuple(rung.chunk_file(folder, chunk) for rung in rungs)
     parts = tuple(part_of(target) for target in targets)
     ffmpeg = choose_ffmpeg(programs, plan.source.video.codec, *encoder_of(rungs[0]))
+    choose_ffmpeg(programs, str(rungs[0].codec))  # the thumbnails decode it: fail now rather than after the encoding
     arguments = chunk_arguments(plan, rungs, chunk, source, parts, threads)
     with _tone_map_folder(plan, rungs) as scratch, held_to_cpus(threads):
         frames = run_ffmpeg(ffmpeg, arguments, source, on_progress, folder=scratch)

@@ -12,7 +12,7 @@ import msgspec
 from kernel.errors import BadSettings
 from kernel.media.content_keys import EncryptionScheme
 from kernel.settings.table import INTEGER, PATH, PATH_OR_OFF, TEXT, URL, choice, setting
-from origin.encode.profile import PRESETS
+from origin.encode.profile import PRESETS, PROFILES
 from origin.ingest import metadata, subprocesses
 from origin.ingest.ingest_request import IngestRequest
 from origin.ingest.pipeline import IngestContext, ingest
@@ -50,7 +50,10 @@ class IngestSettings:
     )
     preset: str = setting(choice(*PRESETS), "veryfast", "x264's preset: slower makes smaller files.")
     rungs: int = setting(
-        INTEGER, "5", "Number of renditions of the ladder; the lowest and highest are kept longest.", least=1, most=5
+        INTEGER, "5", "Number of renditions of the ladder; the lowest and highest are kept longest.", least=1, most=7
+    )
+    profiles: tuple[str, ...] = setting(
+        choice(*PROFILES), "default", "Encoding profiles; several are merged (docs/ingest.md).", many=True
     )
     steering: str | None = setting(
         URL, None, "Gateway for content steering, which tells players the edge to use; not set: none."
@@ -86,6 +89,7 @@ def run(settings: IngestSettings, file: str) -> int:
         metadata=known,
         content_id=settings.content_id,
         preset=settings.preset,
+        profiles=settings.profiles,
         rungs=settings.rungs,
         steering=settings.steering or "",
         encryption=None if settings.encrypt == "none" else EncryptionScheme(settings.encrypt),

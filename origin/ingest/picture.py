@@ -54,6 +54,11 @@ def read_video(
 
 def _rate(video: Stream, timeline: Timeline, fields: Fields) -> Fraction:
     average, base = fraction(video.get("avg_frame_rate")), fraction(video.get("r_frame_rate"))
+    measured = timeline.average
+    if measured and abs(float(average) - measured) > 0.02 * measured:
+        average = Fraction(measured).limit_denominator(1001)
+    if timeline.untimed:
+        base = Fraction(0)  # that of a bare stream may be the rate of its fields
     if fields is not Fields.PROGRESSIVE and base == 2 * average:
         base = average  # the rate of the fields
     return frame_rate(average, base, timeline.fastest)

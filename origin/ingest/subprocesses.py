@@ -23,8 +23,10 @@ _CONTAINERS = (
     "yuv4mpegpipe,obu,av1,vc1,m4v,h263,wtv,mp3,wav,flac,aac,ac3"
 )
 # No playlists, image sequences or concat scripts: a film must not refer to other files of this machine.
-INPUT_GUARD = ("-protocol_whitelist", "file", "-format_whitelist", _CONTAINERS)
-"""Options before `-i` for every input file."""
+INPUT_GUARD = (
+    "-protocol_whitelist", "file", "-format_whitelist", _CONTAINERS, "-probesize", "20M", "-analyzeduration", "20M"
+)  # fmt: skip
+"""Options before `-i` for every input file. A recording may show its first keyframe after ten seconds."""
 
 
 @dataclass(frozen=True, slots=True)

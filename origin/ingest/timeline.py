@@ -38,6 +38,7 @@ class Timeline:
     _last: float | None = None
     _interval: float = 0.0
     _has_durations: bool = False
+    _durations: Counter[int] = field(default_factory=Counter)
     _intervals: Counter[int] = field(default_factory=Counter)
 
     def read_packet(self, line: str) -> None:
@@ -52,6 +53,8 @@ class Timeline:
         time = pts if pts is not None else dts
         if time is None:
             self.untimed += 1
+            if 0 < duration <= 1:
+                self._durations[max(1, round(duration * 1e6))] += 1
             return
         if self.may_jump:
             self._mend(dts if dts is not None else time, duration)
@@ -90,6 +93,15 @@ class Timeline:
             # The last frame of a file without durations is shown as long as the one before.
             self.tail = min(self._interval, 1.0)
             self.end = max(self.end, self._last + self.tail)
+
+    @property
+    def average(self) -> float:
+        """Frames a second on the whole; 0 if unknown. Headers are wrong at times: DV's says 60,000."""
+        if self.untimed and self._durations:
+            return 1e6 / self._durations.most_common(1)[0][0]
+        if self.first is None or self._last is None or self._last <= self.first:
+            return 0.0
+        return (self.packets - 1) / (self._last - self.first)
 
     @property
     def fastest(self) -> float:

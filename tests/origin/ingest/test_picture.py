@@ -70,6 +70,17 @@ def test_the_rate_of_fields_is_not_that_of_frames():
     assert read(**more).rate == Rate(50)
 
 
+def test_a_wrong_average_of_the_header_is_not_believed():
+    """DV's says 60,000 frames/s, a bare H.264 stream's 25 whatever it has."""
+    assert read(avg_frame_rate="60000/1", r_frame_rate="25/1").rate == Rate(25)
+    timeline = Timeline()
+    for _ in range(48):
+        timeline.read_packet("N/A,N/A,0.041667,___")
+    timeline.finish()
+    found = {"index": 0, "width": 64, "height": 48, "avg_frame_rate": "25/1", "r_frame_rate": "48/1"}
+    assert read_video(found, timeline, [], 0.0, "x").rate == Rate(24)
+
+
 def test_a_still_screen_with_a_burst_gets_the_rate_of_the_burst():
     """1 frame/s, then 60 for a second: it became 10 frames/s."""
     times = [float(index) for index in range(60)] + [60 + index / 60 for index in range(60)]

@@ -23,6 +23,7 @@ def test_a_steady_film():
     assert (found.packets, found.keyframes, found.first) == (100, 4, 1.4)
     assert found.end == pytest.approx(5.4)
     assert found.fastest == pytest.approx(25)
+    assert found.average == pytest.approx(25)
 
 
 def test_frames_out_of_order():
@@ -70,3 +71,4 @@ def test_frames_without_times():
     made.read_packet("N/A,N/A,0.040000,K__")
     made.finish()
     assert (made.packets, made.untimed, made.first, made.fastest) == (1, 1, None, 0.0)
+    assert made.average == 25.0
