@@ -12,8 +12,7 @@ from contextlib import AsyncExitStack
 from dataclasses import dataclass, field, replace
 from functools import partial
 from importlib.metadata import PackageNotFoundError, version
-from pathlib import Path
-from secrets import token_bytes, token_urlsafe
+from secrets import token_bytes
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
@@ -39,23 +38,24 @@ from services.catalogue_adapters import (
     CatalogueForSearch,
 )
 from services.counters import Counters
+from services.credentials import load_signing_key, make_authenticator, make_mailer, read_text
 from services.events.personal_data import EventsOfPerson
 from services.events.routes import EventRoutes
 from services.events.segment_log import Retention, SegmentLog
 from services.events_adapters import EventsForPlayback
 from services.fleet.identity import make_identity
 from services.fleet.licence_sync import LicenceSync
-from services.fleet.signing_key import KeyPublisher, NamedSigningKey
+from services.fleet.signing_key import KeyPublisher
 from services.gateway.assets import AssetLibrary
 from services.gateway.origin import OriginClient
 from services.gateway.pages import PageRoutes
 from services.gateway.proxy import Gateway
-from services.http.caller import Authenticator
 from services.http.geo import CountryLookup, open_geo_database
 from services.http.middleware import ROUTES, Middleware
 from services.http.openapi import describe
 from services.http.params import MAX_BODY_BYTES
 from services.http.route import Access, Route, json_response
+from services.peers import PeerClient, PeerEvents, PeerRoutes
 from services.playback.drm.drm_service import open_drm
 from services.playback.routing.edges import EdgeFinder
 from services.playback.routing.signals import SessionSignals
@@ -73,19 +73,18 @@ from services.playback.start.eligibility import max_token_lifetime
 from services.playback.start.start_response import TokenSigning
 from services.playback.start.start_routes import StartRoutes
 from services.playback.viewer import ViewerFinder, ViewerPlan
+from services.retention import RetentionJob, RetentionRule
 from services.settings import ServicesSettings, check_settings, door_rules
 from services.storage.location import locate_database, read_password
 from services.storage.secrets_file import read_or_create
 from services.users.access_token import AccessTokens
 from services.users.account import Plan
 from services.users.leaving import Leaving, PersonalData
-from services.users.mail import MailServer, ResetMailer
 from services.users.passwords import PasswordThreads
 from services.users.routes import UserRoutes
 from services.users.service import UserPolicy, UserService
 from services.users.store.user_store import UserStore
 from services.users_adapters import MaturityLimits, UsersForPlayback, as_access_verifier
-from system.private_files import read_secret
 from system.sealing import load_sealing_keys
 
 if TYPE_CHECKING:
@@ -93,8 +92,9 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger()
 
-MAX_SECRET_BYTES = 4096
 STATS_SECONDS = 5.0
+HOLDS_PERSONAL_DATA = ("playback", "events", "search", "recommend")
+"""The parts that export and forget a person when the part `users` asks."""
 WINDOW_SECONDS = 1.0
 """How late search, recommendations and control may see that a licence window has opened or closed."""
 
@@ -132,13 +132,14 @@ class _Builder:
         self.clock = clock
         self.stack = stack
         self.counters = Counters()
-        self.authenticator = _make_authenticator(settings)
+        self.authenticator = make_authenticator(settings)
         self.countries = CountryLookup(open_geo_database(settings.geo), settings.default_country)
-        self.signing_key = _load_signing_key(settings)
+        self.signing_key = load_signing_key(settings)
         self.store = CatalogueStore(locate_database(settings, "catalogue"))
         self.feed = ChangeFeed(self.store)
         self.identity = make_identity(settings, clock)
         self.personal_data: list[PersonalData] = []
+        self.retention: list[RetentionRule] = []
         self.events: SegmentLog | None = None
         self.users: UserService | None = None
         self.routes: list[Route] = []
@@ -151,6 +152,7 @@ class _Builder:
         await self.store.open()
         self.stack.push_async_callback(self.store.close)
         self.client = await self.stack.enter_async_context(aiohttp.ClientSession(auto_decompress=False))
+        self.peers = [PeerClient(self.client, url, self.authenticator.api_key) for url in self.settings.peers]
 
     async def build(self) -> Services:
         """Build all parts that this process runs."""
@@ -173,6 +175,8 @@ class _Builder:
             await self._recommend()
         if settings.runs("gateway"):
             self._gateway()
+        self.routes += PeerRoutes(self.personal_data, self.events).routes()
+        self.tasks.append(RetentionJob(self.retention, self.clock).run)
         self.routes += _own_routes(self.counters, self.ready, self.stopping, self.routes)
         wrapper = Middleware(
             self.authenticator,
@@ -247,13 +251,13 @@ class _Builder:
         users = None if self.users is None else UsersForPlayback(self.users.store)
         guests = ViewerPlan(Tier(settings.guest_tier), settings.guest_streams) if settings.guest_tier else None
         viewers = ViewerFinder(users, guests)
-        events = EventsForPlayback(self.events) if self.events else None
         watchers = EndWatchers(self.clock, self.stopping)
-        sessions = PlaybackSessions(store, viewers, self.clock, events, watchers.notify)
+        sessions = PlaybackSessions(store, viewers, self.clock, self._playback_log(), watchers.notify)
         if self.users is not None:
             self.users.leaving.playing = sessions
             self.tasks.append(self.users.leaving.follow_ends)
         self.personal_data.append(PlaybackPersonalData(sessions))
+        self.retention.append(RetentionRule("positions", settings.positions_keep, store.delete_positions))
         signing = TokenSigning(self.signing_key, settings.region, settings.token_ttl)
         catalogue = CatalogueForPlayback(self.store, self.clock)
         control, signals = await self._routing()
@@ -271,6 +275,14 @@ class _Builder:
         self.tasks += [watchers.run, sessions.writes.run, partial(self._sweep, store)]
         if control is not None:
             self.tasks.append(RevocationPusher(store, control, sessions.revoked, self.clock).run)
+
+    def _playback_log(self) -> EventsForPlayback | None:
+        if self.events is not None:
+            return EventsForPlayback(self.events)
+        if self.peers:
+            return EventsForPlayback(PeerEvents(self.peers))
+        log.warning("playback-events-not-stored", why="this process has no part `events`, and `peers` names no other")
+        return None
 
     def _session_store(self) -> SessionStore:
         settings = self.settings
@@ -323,19 +335,22 @@ class _Builder:
         passwords = PasswordThreads()
         self.stack.callback(passwords.close)
         pem = read_or_create(settings.data / "accounts.pem", generate_ed25519_pem, "data")
-        policy = UserPolicy(
-            Plan(Tier(settings.signup_tier), settings.signup_streams), settings.login_ttl, settings.device_ttl
-        )
-        mailer = _make_mailer(settings, self.clock)
+        policy = UserPolicy(Plan(Tier(settings.signup_tier), settings.signup_streams), settings.login_ttl)
+        mailer = make_mailer(settings, self.clock)
         service = UserService(
             store, passwords, AccessTokens(SigningKey.from_pem(pem)), self.clock, policy,
-            Leaving(store, self.clock, self.personal_data), mailer.send_reset if mailer else None,
+            Leaving(store, self.clock, self.personal_data, self.peers), mailer.send_reset if mailer else None,
         )  # fmt: skip
         self.users = service
         self.tasks.append(service.follow_revocations)
         if settings.runs("users"):
             self.routes += UserRoutes(service).routes()
             self.tasks += [service.leaving.finish_erasures, service.keep_house]
+            self.retention.append(RetentionRule("devices", settings.device_ttl, store.delete_unseen_devices))
+            self.retention.append(RetentionRule("log-ins", 0.0, store.delete_expired))
+            missing = [part for part in HOLDS_PERSONAL_DATA if not settings.runs(part)]
+            if missing and not self.peers:
+                log.warning("erasure-incomplete", why="`peers` does not name the other processes", parts=missing)
         if mailer is not None:
             self.tasks.append(mailer.run)
         if settings.oidc_issuer is not None and settings.runs("users"):
@@ -376,6 +391,7 @@ class _Builder:
         await store.open()
         self.stack.push_async_callback(store.close)
         self.personal_data.append(store)
+        self.retention.append(RetentionRule("feedback", settings.feedback_keep, store.delete_before))
         service = RecommendService(
             CatalogueForRecommend(self.store, self.feed),
             store,
@@ -414,50 +430,11 @@ def _make_oidc_routes(
     from services.users.oidc_routes import PATH, OidcRoutes
 
     path, public = settings.oidc_client_secret_file, (settings.public_url or "").rstrip("/")
-    secret = "" if path is None else _read_text(path, "oidc_client_secret_file")
+    secret = "" if path is None else read_text(path, "oidc_client_secret_file")
     provider = OidcSettings(
         settings.oidc_issuer or "", settings.oidc_client_id or "", secret, f"{public}{PATH}/callback"
     )
     return OidcRoutes(service, OidcClient(provider, shared, clock), f"{public}/#welcome").routes()
-
-
-def _read_text(path: Path, setting: str) -> str:
-    try:
-        return read_secret(path, setting, MAX_SECRET_BYTES).decode("utf-8").strip()
-    except (OSError, UnicodeDecodeError) as error:
-        raise BadSettings(setting, f"{path} cannot be read: {error}") from None
-
-
-def _make_mailer(settings: ServicesSettings, clock: Clock) -> ResetMailer | None:
-    if settings.smtp is None:
-        return None
-    path = settings.smtp_password_file
-    password = "" if path is None else _read_text(path, "smtp_password_file")
-    host, port = settings.smtp.host, settings.smtp.port
-    sender = settings.mail_from or ""
-    server = MailServer(host, port, sender, settings.smtp_user or sender, password, settings.smtp_tls)
-    return ResetMailer(server, settings.public_url or "", clock)
-
-
-def _make_authenticator(settings: ServicesSettings) -> Authenticator:
-    key = read_or_create(settings.api_key_path, lambda: token_urlsafe(32).encode() + b"\n", "api_key_file")
-    guest = read_or_create(settings.data / "guest.key", lambda: token_bytes(32).hex().encode(), "data")
-    try:
-        text = key.decode("ascii").strip()
-    except UnicodeDecodeError:
-        raise BadSettings("api_key_file", f"{settings.api_key_path} must contain ASCII characters only") from None
-    if len(text) < 16 or any(letter.isspace() for letter in text):
-        raise BadSettings("api_key_file", f"{settings.api_key_path} must contain one word of at least 16 characters")
-    return Authenticator(text, guest, settings.insecure_dev)
-
-
-def _load_signing_key(settings: ServicesSettings) -> NamedSigningKey:
-    pem = read_or_create(settings.signing_key_file, generate_ed25519_pem, "signing_key")
-    try:
-        key = SigningKey.from_pem(pem)
-    except ValueError as error:
-        raise BadSettings("signing_key", f"{settings.signing_key_file}: {error}") from None
-    return NamedSigningKey(key, settings.kid, settings.data / "signing-names.json")
 
 
 def _version() -> str:

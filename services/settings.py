@@ -45,6 +45,12 @@ class ServicesSettings:
     database: str | None = database_setting()
     database_password_file: Path | None = password_file_setting()
     only: tuple[str, ...] = setting(choice(*PARTS), None, "Run only these parts.", many=True)
+    peers: tuple[str, ...] = setting(
+        URL,
+        None,
+        "The other processes of the services, where `only` divides the parts: asked for a person's data, sent events.",
+        many=True,
+    )
     origin: str | None = setting(URL, None, "The origin, whose library lists what can be played.")
     origin_key_file: Path | None = setting(
         PATH, None, "File with the origin's API key, for /content/*; not set: none is sent."
@@ -113,6 +119,12 @@ class ServicesSettings:
     signup_streams: int = setting(INTEGER, "2", "The plan of a new account: screens at once.", least=1, most=100)
     login_ttl: float = setting(DURATION, "60d", "How long a device stays logged in while it is not used.", least=60)
     device_ttl: float = setting(DURATION, "365d", "When a device that was not seen is forgotten.", least=60)
+    positions_keep: float = setting(
+        DURATION, "730d", "How long the positions of a profile are kept after it watched the title last.", least=60
+    )
+    feedback_keep: float = setting(
+        DURATION, "730d", "How long likes, dislikes and views are kept for recommendations.", least=60
+    )
     personal_keys: str | None = setting(
         TEXT,
         None,

@@ -71,6 +71,11 @@ class FeedbackStore:
             await connection.execute(delete(events).where(events.c.user.in_([account_id, *profiles])))
         await self._database.scrub()
 
+    async def delete_before(self, moment: float) -> int:
+        """Delete feedback from before a moment (Unix seconds). Returns how many events there were."""
+        async with self._database.write() as connection:
+            return (await connection.execute(delete(events).where(events.c.at < moment))).rowcount
+
     async def head(self) -> int:
         """The number of the latest event; 0 if there is none."""
         async with self._database.read() as connection:

@@ -51,12 +51,22 @@ class Playing(Protocol):
 
 
 class Leaving:
-    """Carries out erasures and ends of playback. Its tasks are `finish_erasures` and `follow_ends`."""
+    """Carries out erasures and ends of playback. Its tasks are `finish_erasures` and `follow_ends`.
 
-    def __init__(self, store: UserStore, clock: Clock, personal_data: Sequence[PersonalData] = ()) -> None:
+    `peers` are other processes, whose exports hold their stores by name.
+    """
+
+    def __init__(
+        self,
+        store: UserStore,
+        clock: Clock,
+        personal_data: Sequence[PersonalData] = (),
+        peers: Sequence[PersonalData] = (),
+    ) -> None:
         self._store = store
         self._clock = clock
         self._personal_data = personal_data
+        self._peers = peers
         self.playing: Playing | None = None
         """Set once playback is built, which needs the accounts first. None: another process plays."""
 
@@ -64,12 +74,17 @@ class Leaving:
         """Everything that any store holds about a person (GDPR, article 20). Raises StorageFailed."""
         profiles = [one.profile_id for one in await self._store.profiles.list_profiles(account.account_id)]
         own = {"account": await self._store.export_account(account)}
-        return own | {one.name: await one.export_person(account.account_id, profiles) for one in self._personal_data}
+        own |= {one.name: await one.export_person(account.account_id, profiles) for one in self._personal_data}
+        for peer in self._peers:
+            own |= await peer.export_person(account.account_id, profiles)
+        return own
 
     async def erase(self, erasure: Erasure) -> bool:
         """Ask each store that has not followed an erasure. Returns whether all have by now."""
         done = list(erasure.done)
-        for store in self._personal_data:
+        # The event log last: what others end or forget may still be written to it.
+        asked = sorted([*self._personal_data, *self._peers], key=lambda store: store.name == "events")
+        for store in asked:
             if store.name in done:
                 continue
             try:
@@ -77,7 +92,7 @@ class Leaving:
                 done.append(store.name)
             except (StorageFailed, Overloaded) as error:
                 log.warning("erasure-held-up", store=store.name, error=str(error))
-        finished = {store.name for store in self._personal_data} <= set(done)
+        finished = {store.name for store in asked} <= set(done)
         kept = Erasure(erasure.key, erasure.profiles, tuple(done))
         await self._store.erasures.record_erasure(kept, finished=finished)
         return finished

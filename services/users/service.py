@@ -66,11 +66,10 @@ class Tokens:
 
 @dataclass(frozen=True, slots=True)
 class UserPolicy:
-    """The settings of accounts: the plan of a new one, how long a log-in lives unused, when devices are forgotten."""
+    """The settings of accounts: the plan of a new one, and how long a log-in lives unused."""
 
     new_plan: Plan
     refresh_seconds: float
-    device_seconds: float
 
 
 class Wait(Exception):
@@ -341,16 +340,14 @@ class UserService:
         return await self.leaving.erase(erasure)
 
     async def keep_house(self) -> None:
-        """Delete what has expired and seal again what is under an older key, for ever."""
+        """Seal again what is in clear or under an older key, for ever."""
         while True:
             try:
-                now = self._clock.wall()
-                await self.store.delete_expired(now, now - self._policy.device_seconds)
                 resealed = 1
                 while resealed:
                     resealed = await self.store.reseal()
             except StorageFailed as error:
-                log.warning("accounts-not-tidied", error=str(error))
+                log.warning("accounts-not-sealed", error=str(error))
             await sleep(self._clock, HOUSEKEEPING_SECONDS)
 
 

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from typing import Any
 
 from services.playback.sessions.playback_sessions import PlaybackSessions
-from services.playback.sessions.session import EndReason
 from services.playback.sessions.session_json import moment, session_json
 from services.playback.sessions.session_store import MAX_POSITIONS
 
@@ -35,7 +34,5 @@ class PlaybackPersonalData:
 
     async def erase_person(self, account_id: str, profiles: Sequence[str]) -> None:
         """End the sessions, so that the edges refuse their tokens, and delete all. Raises StorageFailed."""
-        if account_id:
-            await self._sessions.end_sessions(account_id, EndReason.ACCOUNT)
-        await self._sessions.end_sessions_of_profiles(profiles)
+        await self._sessions.end_person(account_id, profiles)
         await self._sessions.store.erase(account_id, profiles)

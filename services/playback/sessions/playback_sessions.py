@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import structlog
@@ -24,7 +24,7 @@ from services.playback.sessions.session import (
     StartSession,
 )
 from services.playback.sessions.session_store import SessionStore
-from services.playback.viewer import ViewerFinder
+from services.playback.viewer import ViewerFinder, ViewerPlan
 from services.storage.group_commit import GroupCommit
 
 log = structlog.get_logger()
@@ -61,26 +61,26 @@ class PlaybackSessions:
         self._on_ended = on_ended
 
     async def change(self, change: Change, country: str | None = None) -> Outcome:
-        """Make a change; it is durable on return. Raises Overloaded, StorageFailed."""
-        order = _Order(change)
-        await self.writes.commit(order)
-        outcome = order.outcome
-        if outcome is None:
-            raise Bug("a change was committed without an outcome")
+        """Make a change and write it to the event log; it is durable on return. Raises Overloaded, StorageFailed."""
+        outcome = await self._commit(change)
         if isinstance(change, StartSession) and outcome.result is Result.DONE:
             await self._record(PlaybackEvent.START, change.session, country)
         for session in outcome.ended:
             await self._record(PlaybackEvent.STOP, session, country)
         return outcome
 
+    async def _commit(self, change: Change) -> Outcome:
+        order = _Order(change)
+        await self.writes.commit(order)
+        if order.outcome is None:
+            raise Bug("a change was committed without an outcome")
+        return order.outcome
+
     async def _write(self, orders: Sequence[_Order]) -> None:
         changes = [order.change for order in orders]
-        owners = {one.owner for one in changes if isinstance(one, MoveSession) and one.owner is not None}
+        owners = {owner for one in changes if (owner := _judged_owner(one))}
         plans = await self._viewers.plans(sorted(owners)) if owners else {}
-        changes = [
-            replace(one, plan=plans.get(one.owner or "")) if isinstance(one, MoveSession) else one for one in changes
-        ]
-        outcomes = await self.store.apply(changes)
+        outcomes = await self.store.apply([_judge(one, plans) for one in changes])
         for order, outcome in zip(orders, outcomes, strict=True):
             order.outcome = outcome
             if any(one.ended in REVOKED_REASONS for one in outcome.ended):
@@ -99,19 +99,29 @@ class PlaybackSessions:
 
     async def end_sessions(self, owner: str, reason: EndReason, device_id: str | None = None) -> int:
         """End the sessions of an account or guest, or of one of its devices. Returns how many there were."""
+        await self._finish_started()
         held = await self.store.sessions_of(owner)
-        return await self._end([one for one in held if device_id in (None, one.device_id)], reason)
+        ends = self._ends([one for one in held if device_id in (None, one.device_id)], reason)
+        for end in ends:
+            await self.change(end)
+        return len(ends)
 
-    async def end_sessions_of_profiles(self, profiles: Sequence[str]) -> int:
-        """End the sessions of profiles that are deleted. Returns how many there were."""
-        return await self._end(await self.store.sessions_of_profiles(profiles), EndReason.ACCOUNT)
+    async def end_person(self, account_id: str, profiles: Sequence[str]) -> None:
+        """End the sessions of an account ("" = none) and of profiles that are erased, without a trace in the log."""
+        await self._finish_started()
+        held = [*await self.store.sessions_of_profiles(profiles)]
+        held += await self.store.sessions_of(account_id) if account_id else []
+        for end in self._ends(held, EndReason.ACCOUNT):
+            await self._commit(end)
 
-    async def _end(self, sessions: Sequence[Session], reason: EndReason) -> int:
+    async def _finish_started(self) -> None:
+        """Wait for the starts that were judged before now: what is listed next is all that may have to end."""
+        await self._commit(EndSession("", None, EndReason.STOPPED, self._clock.wall()))
+
+    def _ends(self, sessions: Sequence[Session], reason: EndReason) -> list[EndSession]:
         now = self._clock.wall()
-        held = [one for one in sessions if one.expires > now and one.ended is None]
-        for one in held:
-            await self.change(EndSession(one.session_id, None, reason, now))
-        return len(held)
+        playing = {one.session_id for one in sessions if one.expires > now and one.ended is None}
+        return [EndSession(session_id, None, reason, now) for session_id in sorted(playing)]
 
     async def end_playback(self, account_id: str, device_id: str | None = None) -> None:
         """End what an account that was disabled, or a device that was removed, plays now."""
@@ -123,3 +133,26 @@ class PlaybackSessions:
         if found is None:
             return None
         return EntitledSession(found.content_id, found.tier, found.expires, found.ended is not None)
+
+
+def _judged_owner(change: Change) -> str:
+    """Whose plan of now decides a change; "" where nobody's does."""
+    match change:
+        case StartSession(session):
+            return session.account_id
+        case MoveSession():
+            return change.owner or ""
+        case EndSession():
+            return ""
+
+
+def _judge(change: Change, plans: Mapping[str, ViewerPlan]) -> Change:
+    """The change with what the plans say."""
+    match change:
+        case StartSession(session) if session.account_id:
+            plan = plans.get(session.account_id)
+            return replace(change, streams=plan.streams if plan is not None else 0, is_allowed=plan is not None)
+        case MoveSession(owner=owner) if owner is not None:
+            return replace(change, plan=plans.get(owner))
+        case _:
+            return change

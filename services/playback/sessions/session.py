@@ -94,10 +94,14 @@ class Position:
 
 @dataclass(frozen=True, slots=True)
 class StartSession:
-    """Start a session if the account has a slot for it; `streams` None = no limit."""
+    """Start a session if the account has a slot for it; `streams` None = no limit.
+
+    `is_allowed` is whether the account may play when the start is decided: it may have gone since it was looked up.
+    """
 
     session: Session
     streams: int | None
+    is_allowed: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -210,6 +214,8 @@ class SessionBatch:
 
     def _start(self, change: StartSession) -> Outcome:
         made = change.session
+        if not change.is_allowed:
+            return Outcome(Result.UNKNOWN)
         if made.account_id and change.streams is not None:
             held = [one for one in self.sessions.values() if holds_slot(one, made.account_id, made.started)]
             others = [one for one in held if one.device_id != made.device_id]

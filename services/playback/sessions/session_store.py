@@ -49,5 +49,8 @@ class SessionStore(Protocol):
     async def delete_expired(self, now: float) -> int:
         """Delete expired sessions and revocations. Returns how many sessions are left."""
 
+    async def delete_positions(self, moment: float) -> int:
+        """Delete the positions from before a moment (Unix seconds). Returns how many there were."""
+
     async def erase(self, account_id: str, profiles: Sequence[str]) -> None:
         """Delete the sessions and positions of an account ("" = none) and of profiles."""

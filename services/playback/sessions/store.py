@@ -236,6 +236,11 @@ class PlaybackStore:
             connection.execute(delete(positions).where(of_profile, positions.c.content_id.not_in(kept)))
         return min(count, self._max_sessions)
 
+    async def delete_positions(self, moment: float) -> int:
+        """Delete the positions from before a moment."""
+        statement = delete(positions).where(positions.c.at < moment)
+        return await self._database.run_write(lambda connection: connection.execute(statement).rowcount)
+
     async def erase(self, account_id: str, profiles: Sequence[str]) -> None:
         """Delete the sessions and positions of an account ("" = none) and of profiles."""
 

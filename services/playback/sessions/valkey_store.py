@@ -10,6 +10,7 @@ Keys: `session:ID` (JSON), `account:ID` and `profile:ID` (session id -> expiry),
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
@@ -227,6 +228,26 @@ class ValkeyStore:
             pipe.zremrangebyscore(f"{_P}sessions", "-inf", f"({now}")
             pipe.zcard(f"{_P}sessions")
             return int((await pipe.execute())[-1])
+
+    async def delete_positions(self, moment: float) -> int:
+        """Delete the positions from before a moment, profile by profile."""
+        count = 0
+        async with self._reaching():
+            async for key in self._reader.scan_iter(f"{_P}latest:*", count=1_000):
+                profile_id = key.decode().removeprefix(f"{_P}latest:")
+                async with self._writer.pipeline(transaction=True) as pipe:
+                    await pipe.watch(key)
+                    titles = _texts(await pipe.zrangebyscore(key, "-inf", f"({moment}"))
+                    if not titles:
+                        continue
+                    pipe.multi()
+                    pipe.zrem(key, *titles)
+                    pipe.hdel(f"{_P}positions:{profile_id}", *titles)
+                    # A profile that watches right now: its old positions go the next time.
+                    with contextlib.suppress(WatchError):
+                        await pipe.execute()
+                        count += len(titles)
+        return count
 
     async def erase(self, account_id: str, profiles: Sequence[str]) -> None:
         """Delete the sessions and positions of an account ("" = none) and of profiles."""

@@ -127,6 +127,8 @@ class StartRoutes:
             raise Overloaded(OverloadReason.NO_EDGE)
         drm = await self._licences.info(title, session, asked.drm)
         outcome = await self._sessions.change(StartSession(session, viewer.plan.streams), country)
+        if outcome.result is Result.UNKNOWN:  # The account went while the start was on its way.
+            return self._refuse(deny(StartRefusal.LOG_IN))
         if outcome.result is Result.NO_SLOT:
             return self._refuse_stream(outcome.in_use, viewer.plan.streams or 0)
         self._counters.starts.labels("started").inc()

@@ -67,15 +67,19 @@ class UserStore:
             ],
         }
 
-    async def delete_expired(self, now: float, devices_before: float) -> int:
-        """Delete expired tokens and links, old revocations, and devices not seen since `devices_before`."""
+    async def delete_unseen_devices(self, moment: float) -> int:
+        """Forget devices that were not seen since a moment (Unix seconds). Returns how many there were."""
+        async with self._database.write() as connection:
+            return (await connection.execute(delete(devices).where(devices.c.seen < moment))).rowcount
+
+    async def delete_expired(self, now: float) -> int:
+        """Delete expired tokens and links, and revocations and orders that nobody needs any more; how many."""
         count = 0
         async with self._database.write() as connection:
             for statement in (
                 delete(refresh_tokens).where(refresh_tokens.c.expires <= now),
                 delete(reset_links).where(reset_links.c.expires <= now),
                 delete(revocations).where(revocations.c.at < now - 86_400),
-                delete(devices).where(devices.c.seen < devices_before),
                 # No process plays: nothing is left that could go on after so long.
                 delete(playback_ends).where(playback_ends.c.at < now - MAX_TOKEN_SECONDS),
             ):

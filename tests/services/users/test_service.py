@@ -71,7 +71,7 @@ async def test_a_hash_of_weaker_parameters_is_made_stronger_at_the_next_log_in(m
     before = (await service.store.accounts.find_credentials("ann@example.org")).password
     service = await make_service()
     stronger = PasswordThreads(PasswordHasher(time_cost=2, memory_cost=16, parallelism=1))
-    policy = UserPolicy(Plan(Tier.HD, 2), 10_000.0, 1e6)
+    policy = UserPolicy(Plan(Tier.HD, 2), 10_000.0)
     service = UserService(service.store, stronger, AccessTokens(KEY), FakeClock(), policy, service.leaving)
     await service.log_in("ann@example.org", PASSWORD, "", "", "192.0.2.1")
     after = (await service.store.accounts.find_credentials("ann@example.org")).password

@@ -19,12 +19,16 @@ class Users:
     """Plans by account."""
 
     def __init__(self):
-        self.known = {"acc": ViewerPlan(Tier.HD, 2)}
+        self.known = {"acc": ViewerPlan(Tier.HD, 2), "else": ViewerPlan(Tier.HD, 2)}
         self.asked = []
+        self.gate = asyncio.Event()
+        self.gate.set()
 
     async def plans(self, account_ids):
+        found = dict(self.known)
         self.asked.append(list(account_ids))
-        return {name: plan for name, plan in self.known.items() if name in account_ids}
+        await self.gate.wait()
+        return {name: plan for name, plan in found.items() if name in account_ids}
 
 
 class Log:
@@ -57,6 +61,7 @@ async def test_heartbeats_are_judged_by_the_plan_of_now_which_is_read_once_for_m
     sessions, users, _ = running
     await sessions.change(start(session("a")))
     await sessions.change(start(session("b")))
+    users.asked.clear()
     # What the handler passes as the plan does not count.
     outcomes = await asyncio.gather(*(sessions.change(beat(name, plan=None)) for name in "ab"))
     assert [one.result for one in outcomes] == [Result.DONE, Result.DONE]
@@ -76,6 +81,43 @@ async def test_what_ends_is_recorded_once_and_wakes_the_revocations(running):
     await sessions.change(beat("b", stop=True))
     assert not sessions.revoked.is_set()
     assert [one.session_id for one in events.records] == ["a", "b", "a", "b"]
+
+
+async def test_a_start_is_judged_by_the_account_of_now(running):
+    """An account that was disabled after its viewer was looked up gets no session that nobody would end."""
+    sessions, users, events = running
+    users.known["acc"] = ViewerPlan(Tier.HD, 1)
+    assert (await sessions.change(start(session("a", "tv"), 2))).result is Result.DONE
+    assert (await sessions.change(start(session("b", "phone"), 2))).result is Result.NO_SLOT
+    users.known = {}
+    assert (await sessions.change(start(session("c", "tv")))).result is Result.UNKNOWN
+    assert [one.session_id for one in events.records] == ["a"]
+
+
+async def test_a_start_that_was_judged_before_an_account_was_disabled_is_ended_with_the_others(running):
+    sessions, users, _ = running
+    gate = users.gate = asyncio.Event()
+    async with asyncio.TaskGroup() as group:
+        group.create_task(sessions.change(start(session("a"))))
+        while not users.asked:
+            await asyncio.sleep(0)
+        users.known = {}
+        ending = group.create_task(sessions.end_sessions("acc", EndReason.ACCOUNT))
+        await asyncio.sleep(0)
+        gate.set()
+    assert ending.result() == 1
+
+
+async def test_an_erased_person_leaves_no_record(running):
+    sessions, _, events = running
+    await sessions.change(start(session("a")))
+    await sessions.change(start(session("b", profile_id="q")))
+    events.records.clear()
+    await sessions.end_person("", ["q"])
+    assert [(await sessions.entitled(name)).revoked for name in "ab"] == [False, True]
+    await sessions.end_person("acc", [])
+    assert (await sessions.entitled("a")).revoked
+    assert events.records == []
 
 
 async def test_playback_goes_on_while_the_event_log_is_full(running):

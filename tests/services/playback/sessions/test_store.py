@@ -59,6 +59,16 @@ async def test_positions_come_newest_first(store):
     assert [one.content_id for one in await store.positions("p", 2)] == ["t2", "t1"]
 
 
+async def test_positions_go_when_they_are_older_than_they_may_be(store):
+    for number in range(3):
+        one = replace(session(f"s{number}", "tv"), content_id=f"t{number}", profile_id=f"p{number % 2}")
+        await store.apply([start(one), beat(one.session_id, 10.0, now=NOW + number)])
+    assert await store.delete_positions(NOW + 1) == 1
+    assert [one.content_id for one in await store.positions("p0", 9)] == ["t2"]
+    assert await position_of(store, "p1", "t1")
+    assert await store.delete_positions(NOW + 1) == 0
+
+
 async def test_a_refused_start_leaves_nothing_behind(store):
     await store.apply([start(session("a"), 1)])
     (outcome,) = await store.apply([start(session("b"), 1)])

@@ -13,7 +13,8 @@ async def test_what_has_expired_is_deleted(store):
     log_in = await store.log_ins.log_in(account.account_id, "", "TV", NOW, LATER)
     await store.log_ins.end_log_in(log_in.family, NOW)
     await store.log_ins.log_in(account.account_id, "", "Phone", NOW + 500, LATER + 90_000)
-    assert await store.delete_expired(NOW + 86_401, devices_before=NOW + 100) == 2
+    assert await store.delete_expired(NOW + 86_401) == 1
+    assert await store.delete_unseen_devices(NOW + 100) == 1
     assert [device.name for device in await store.log_ins.list_devices(account.account_id)] == ["Phone"]
 
 
