@@ -37,7 +37,6 @@ class StartRefusal(StrEnum):
     TITLE_UNKNOWN = "title-unknown"
     NOT_PUBLISHED = "not-published"
     COUNTRY = "not-in-your-country"
-    COUNTRY_UNKNOWN = "country-unknown"
     NOT_RELEASED = "not-released"
     GONE = "gone"
     PLAN = "plan"
@@ -51,7 +50,6 @@ START_REFUSAL_STATUS = {
     StartRefusal.TITLE_UNKNOWN: 404,
     StartRefusal.NOT_PUBLISHED: 409,
     StartRefusal.COUNTRY: 451,
-    StartRefusal.COUNTRY_UNKNOWN: 451,
     StartRefusal.NOT_RELEASED: 403,
     StartRefusal.GONE: 410,
     StartRefusal.PLAN: 403,
@@ -65,7 +63,6 @@ START_REFUSAL_SENTENCES = {
     StartRefusal.TITLE_UNKNOWN: "There is no such title.",
     StartRefusal.NOT_PUBLISHED: "This title has not been published yet.",
     StartRefusal.COUNTRY: "This title is not available in your country.",
-    StartRefusal.COUNTRY_UNKNOWN: "This title is available in some countries only, and your country is unknown.",
     StartRefusal.NOT_RELEASED: "This title has not been released in your country yet.",
     StartRefusal.GONE: "This title is no longer available.",
     StartRefusal.PLAN: "This title needs a higher plan than yours.",
@@ -79,7 +76,7 @@ _LICENCE_REFUSALS = {
     Availability.NOT_RELEASED: StartRefusal.NOT_RELEASED,
     Availability.GONE: StartRefusal.GONE,
     Availability.OTHER_COUNTRIES: StartRefusal.COUNTRY,
-    Availability.COUNTRY_UNKNOWN: StartRefusal.COUNTRY_UNKNOWN,
+    Availability.COUNTRY_UNKNOWN: StartRefusal.COUNTRY,
 }
 
 
@@ -146,6 +143,9 @@ def licence_denial(film: PlaybackTitle | None, country: str | None) -> Denial | 
     if film is None:
         return deny(StartRefusal.TITLE_UNKNOWN)
     reason = _LICENCE_REFUSALS.get(film.availability)
+    if film.availability is Availability.COUNTRY_UNKNOWN:
+        detail = "This title is available in some countries only, and your country is unknown."
+        return Denial(StartRefusal.COUNTRY, detail)
     if reason is StartRefusal.COUNTRY:
         return Denial(reason, f"This title is not available in your country ({country or 'unknown'}).")
     if reason is StartRefusal.NOT_RELEASED and film.available_at is not None:

@@ -29,7 +29,7 @@ def viewer(tier=Tier.HD, countries=None, **more):
 REFUSED = [
     (None, ANYWHERE, "DE", 404, "title-unknown"),
     (released(availability=Availability.OTHER_COUNTRIES), ANYWHERE, "DE", 451, "not-in-your-country"),
-    (released(availability=Availability.COUNTRY_UNKNOWN), ANYWHERE, None, 451, "country-unknown"),
+    (released(availability=Availability.COUNTRY_UNKNOWN), ANYWHERE, None, 451, "not-in-your-country"),
     (released(availability=Availability.OTHER_COUNTRIES, published=False), ANYWHERE, "DE", 451, "not-in-your-country"),
     (released(availability=Availability.NOT_RELEASED, available_at=NOW), ANYWHERE, "DE", 403, "not-released"),
     (released(availability=Availability.NOT_RELEASED), ANYWHERE, "DE", 403, "not-released"),
