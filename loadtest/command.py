@@ -38,6 +38,9 @@ class LoadtestSettings:
         secret=True,
         flag_only=True,
     )
+    origin: str | None = setting(
+        TEXT, None, "Compare each segment, by length and checksum, with that of this origin's URL.", flag_only=True
+    )
     json: Path | None = setting(PATH, None, "Write the report to this file as JSON.", flag_only=True)
     html: Path | None = setting(PATH, None, "Write the report to this file as a page.", flag_only=True)
     platform: Path = setting(
@@ -57,7 +60,7 @@ def run(settings: LoadtestSettings, story: str) -> int:
 
 def flags_of(settings: LoadtestSettings) -> Iterator[str]:
     """The flags that give these settings again."""
-    for name in ("target", "players", "seconds", "seed", "json", "html", "platform"):
+    for name in ("target", "players", "seconds", "seed", "origin", "json", "html", "platform"):
         if (value := getattr(settings, name)) is not None:
             yield f"--{name}={value}"
     yield from (f"--header={field}" for field in settings.header)

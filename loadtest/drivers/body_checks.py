@@ -18,6 +18,7 @@ from loadtest.session import Failure
 
 MAX_KNOWN = 100_000
 TIMEOUT_S = 30.0
+PIECE = 1 << 16
 
 
 class Known(NamedTuple):
@@ -25,6 +26,13 @@ class Known(NamedTuple):
 
     size: int
     digest: bytes
+
+
+def difference(known: Known, size: int, digest: bytes) -> Failure | None:
+    """How a body differs from the origin's."""
+    if known.size != size:
+        return Failure.LENGTH
+    return None if known.digest == digest else Failure.CHECKSUM
 
 
 @dataclass(slots=True)
@@ -71,7 +79,7 @@ class BodyChecks:
             async with self._session.get(self.origin.rstrip("/") + path, headers=fields) as response:
                 if response.status not in (200, 206):
                     return None
-                async for data in response.content.iter_chunked(1 << 16):
+                async for data in response.content.iter_chunked(PIECE):
                     digest.update(data)
                     size += len(data)
         except (aiohttp.ClientError, TimeoutError, OSError):
@@ -104,6 +112,4 @@ class BodyCheck:
             self.checks.unknown += 1
             return None
         self.checks.compared += 1
-        if known.size != size:
-            return Failure.LENGTH
-        return None if known.digest == self._digest.digest() else Failure.CHECKSUM
+        return difference(known, size, self._digest.digest())

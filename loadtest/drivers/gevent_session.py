@@ -16,11 +16,12 @@ import gevent
 from gevent.queue import Empty, Queue
 
 from loadtest.drivers.answers import MAX_REDIRECTS, answer_of, outcome_of, redirect_of
+from loadtest.drivers.gevent_checks import GeventBodyCheck, GeventBodyChecks
 from loadtest.drivers.http1 import BrokenResponse, Endpoint, ResponseReader, request_head, target_of
 from loadtest.drivers.line import Line
 from loadtest.player.player import Player
 from loadtest.player.requests import Abort, Answer, Command, Fetch
-from loadtest.session import Failure, SessionRecord
+from loadtest.session import Failure, RequestKind, SessionRecord
 
 READ_BUFFER = 256 << 10
 MAX_WAIT_S = 3_600.0
@@ -48,12 +49,14 @@ class GeventSession:
         fields: tuple[tuple[str, str], ...] = (),
         tls: ssl.SSLContext | None = None,
         on_answer: Callable[[Fetch, Answer], None] | None = None,
+        checks: GeventBodyChecks | None = None,
     ) -> None:
         self.player = player
         self._speed = speed
         self._fields = (("User-Agent", player.viewer.device.user_agent), *fields)
         self._tls = tls
         self._on_answer = on_answer
+        self._checks = checks
         self._began_s = time.monotonic()
         self._line = Line(player.viewer.network, self._began_s, speed)
         self._events: Queue[tuple[Fetch, Answer]] = Queue()
@@ -103,17 +106,23 @@ class GeventSession:
 
     def _fetch(self, fetch: Fetch) -> None:
         began_s, fetch.sent_s = time.monotonic(), self.now()
-        url, outcome, reader, detail = fetch.url, Failure.PROTOCOL, None, f"more than {MAX_REDIRECTS} redirects"
+        url, reader, detail = fetch.url, None, f"more than {MAX_REDIRECTS} redirects"
+        result: int | Failure = Failure.PROTOCOL
         try:
             for _ in range(MAX_REDIRECTS + 1):
-                reader = self._exchange(fetch, url)
+                # A new one for each exchange: the body of a redirect is none of the segment's.
+                is_checked = self._checks is not None and fetch.kind is RequestKind.SEGMENT
+                check = self._checks.begin(fetch) if is_checked and self._checks is not None else None
+                reader = self._exchange(fetch, url, check)
                 location = redirect_of(fetch, reader)
                 if location is None:
+                    result = outcome_of(fetch, reader)
                     break
                 url = urljoin(url, location)
             else:
                 reader = None
-            result: int | Failure = outcome if reader is None else outcome_of(fetch, reader)
+            if check is not None and result in (200, 206) and reader is not None:
+                result = check.failure(reader.size) or result
         except _Failed as failed:
             result, reader, detail = failed.failure, None, failed.detail
         total_s = time.monotonic() - began_s
@@ -123,7 +132,7 @@ class GeventSession:
         answer = answer_of(fetch, url, result, reader, ttfb_s=ttfb_s, total_s=total_s, detail=detail)
         self._events.put((fetch, answer))
 
-    def _exchange(self, fetch: Fetch, url: str) -> ResponseReader:
+    def _exchange(self, fetch: Fetch, url: str, check: GeventBodyCheck | None) -> ResponseReader:
         """One request and its whole response. Raises _Failed."""
         try:
             target = target_of(url)
@@ -136,7 +145,7 @@ class GeventSession:
             connection = self._connection(target.endpoint, fetch.timeout_s)
             connection.uses += 1
             reader = ResponseReader()
-            reader.begin(keeps_body=fetch.keeps_body)
+            reader.begin(keeps_body=fetch.keeps_body, on_body=check.update if check is not None else None)
             try:
                 connection.sock.sendall(data)
                 self._read(connection, reader, fetch)

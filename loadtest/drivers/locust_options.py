@@ -16,6 +16,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from kernel.errors import BadSettings
+from loadtest.drivers.gevent_checks import GeventBodyChecks
 from loadtest.drivers.shared_manifests import SharedManifests
 from loadtest.player.cmcd import CmcdMode
 from loadtest.player.player import Player
@@ -44,6 +45,8 @@ class LocustOptions:
     buffer_s: float | None = None
     sessions: int | None = None
     """The run stops when a process has played so many."""
+    origin: str = ""
+    """Base address of an origin to compare segments with; empty: they are not compared."""
     unlimited: bool = False
     """Play over lines without limit instead of the population's."""
     verify_tls: bool = True
@@ -61,6 +64,7 @@ def add_arguments(parser: Any) -> None:
     group.add_argument("--watch-seconds", type=float, help="each viewer leaves after so much film")
     group.add_argument("--sessions", type=int, help="stop when each process has played so many")
     group.add_argument("--buffer-seconds", type=float, help="film to keep buffered; default: by the viewer's device")
+    group.add_argument("--origin", default="", metavar="URL", help="compare each segment with this origin's")
     group.add_argument("--unlimited", action="store_true", help="lines without limit")
     group.add_argument("--speed", type=float, default=1.0, help="story seconds a second")
     group.add_argument("--seed", type=int, default=1)
@@ -100,9 +104,16 @@ def options_of(parsed: Any, host: str) -> LocustOptions:
         watch_s=parsed.watch_seconds,
         buffer_s=parsed.buffer_seconds,
         sessions=parsed.sessions,
+        origin=_checked_origin(parsed.origin),
         unlimited=parsed.unlimited,
         verify_tls=not parsed.insecure,
     )
+
+
+def _checked_origin(url: str) -> str:
+    if url and urlsplit(url).scheme not in ("http", "https"):
+        raise BadSettings("origin", f"{url!r} is no address of an origin", "flag --origin")
+    return url
 
 
 def is_manifest(url: str) -> bool:
@@ -157,6 +168,7 @@ class Audience:
         if not options.verify_tls:
             self.tls.check_hostname, self.tls.verify_mode = False, ssl.CERT_NONE
         self.titles = find_titles(options, self.tls)
+        self.checks = GeventBodyChecks(options.origin, self.tls) if options.origin else None
         self.manifests = SharedManifests()
         self.played = 0
         self.clock = SystemClock()

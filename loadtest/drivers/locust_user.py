@@ -47,6 +47,7 @@ class PlayerUser(User):
             fields=tuple(options.fields.items()),
             tls=self.audience.tls,
             on_answer=self._count_request,
+            checks=self.audience.checks,
         )
         record = session.play()
         self._count_session(record)

@@ -132,8 +132,6 @@ class SessionRunner:
         running = _Running(fetch, now)
         self._running[fetch] = running
         self._shared.note_object(fetch)
-        if self._shared.checks is not None and fetch.kind is RequestKind.SEGMENT:
-            running.check = self._shared.checks.begin(fetch)
         running.handle = self._loop.call_later(fetch.timeout_s, self._time_out, running)
         if self._line.latency_s:
             self._loop.call_later(self._line.latency_s, self._send, running)
@@ -193,6 +191,9 @@ class SessionRunner:
             else:
                 self._end(running, failure, detail)
 
+        if self._shared.checks is not None and fetch.kind is RequestKind.SEGMENT:
+            # A new one for each exchange: the body of a redirect is none of the segment's.
+            running.check = self._shared.checks.begin(fetch)
         on_body = running.check.update if running.check is not None else None
         exchange = Exchange(fetch, on_first_byte, lambda reader: self._received(running, reader), on_failed, on_body)
         connection.send(exchange, data, keeps_body=fetch.keeps_body)

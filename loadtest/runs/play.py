@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from kernel.errors import BadSettings
 from loadtest.command import LoadtestSettings
@@ -85,20 +86,24 @@ def read_headers(fields: Sequence[str]) -> dict[str, str]:
 
 async def _play(run: Run, settings: LoadtestSettings) -> int:
     titles = await find_titles(run.target, run.story.titles, run.headers)
-    driver = make_driver(run)
+    driver = make_driver(run, settings.origin)
     with _stop_by_signal(), LiveView(enabled=not settings.quiet and sys.stderr.isatty()) as live:
         report = await run_story(run, titles, driver, live.follow)
+    if driver.checks is not None:
+        report["run"]["compared"] = {"segments": driver.checks.compared, "unknownToOrigin": driver.checks.unknown}
     write_report(report, settings.json, settings.html)
     print_report(report)
     return 0 if report["passed"] else 1
 
 
-def make_driver(run: Run) -> AsyncioDriver:
+def make_driver(run: Run, origin: str | None = None) -> AsyncioDriver:
     """The driver of a run on one event loop. A target that is no playlist is a gateway, which resolves titles."""
+    if origin and urlsplit(origin).scheme not in ("http", "https"):
+        raise BadSettings("origin", f"{origin!r} is no http or https URL", "flag --origin")
     player = run.story.player
     if not is_manifest(run.target) and not run.story.titles.urls:
         player = replace(player, gateway=run.target.rstrip("/"))
-    return AsyncioDriver(player, speed=run.story.speed, fields=run.headers, seed=run.seed)
+    return AsyncioDriver(player, speed=run.story.speed, fields=run.headers, seed=run.seed, origin=origin)
 
 
 def write_report(report: Mapping[str, Any], json_file: Path | None, html_file: Path | None) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Iterable, Sequence
@@ -13,7 +14,7 @@ from typing import Any, NamedTuple
 
 from rich.console import Console
 
-from kernel.errors import BadSettings
+from kernel.errors import BadSettings, MatineeError
 from kernel.settings.command_line import command
 from kernel.settings.table import INTEGER, NUMBER, PATH, SIZE, SWITCH, TEXT, setting
 from tools.bench import disk, hits, machine, memory, misses, playback, replay, report
@@ -215,6 +216,23 @@ def run_playback(settings: BenchSettings, console: Console) -> Told:
     return Told(asdict(found), found.missed)
 
 
+def run_loadtest(settings: BenchSettings, console: Console) -> Told:
+    """Players that one core of the load generator carries: in a process of its own, which it gives a core."""
+    flags = (["--players=200", "--seconds=10", "--ramp=4"], ["--locust=30", "--seconds=10", "--ramp=4"])
+    figures, missed = {}, []
+    for name, quick, full in zip(("asyncio", "locust"), flags, ([], ["--locust=300"]), strict=True):
+        argv = [sys.executable, "-m", "loadtest.bench", "--json", *(quick if settings.quick else full)]
+        done = subprocess.run(argv, stdout=subprocess.PIPE, text=True, check=False)
+        if not done.stdout:
+            raise MatineeError(f"{' '.join(argv[1:])} ended with {done.returncode} and printed nothing")
+        figures[name] = found = json.loads(done.stdout)
+        error, players = found["pacingErrorP95"], found.get("players") or found["users"]
+        told = f"{name}: {players:,} players, {found['megabitsPerSecond']:,} Mbit/s, pacing error p95 {error:.2%}"
+        console.print(told, highlight=False)
+        missed += [f"{told}: target 1 %"] if done.returncode else []
+    return Told(figures, missed)
+
+
 BENCHMARKS = (
     Benchmark("hits", "CPU of the server for a cache hit, beside nginx and Varnish.", run_hits),
     Benchmark("tls", "The same over TLS, beside nginx.", run_tls),
@@ -222,6 +240,7 @@ BENCHMARKS = (
     Benchmark("misses", "CPU for a miss, and the time to its first byte.", run_misses),
     Benchmark("memory", "Resident memory under churn, for a given --ram.", run_memory),
     Benchmark("playback", "CPU of the services for a start of playback and a heartbeat.", run_playback),
+    Benchmark("loadtest", "Players that one core of the load generator carries.", run_loadtest),
     Benchmark("replay", "Byte miss over a trace of segments, beside libCacheSim's policies.", run_replay),
 )
 

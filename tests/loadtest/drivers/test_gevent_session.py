@@ -14,6 +14,7 @@ SCRIPT = """
 import gevent.monkey; gevent.monkey.patch_all()
 import json, sys
 import gevent
+from loadtest.drivers.gevent_checks import GeventBodyChecks
 from loadtest.drivers.gevent_session import GeventSession
 from loadtest.player.player import Player
 from loadtest.player.settings import settings_of
@@ -22,7 +23,8 @@ case = json.loads(sys.argv[1])
 line = NetworkProfile("line", (RateStep(60, case["bps"]),) if case["bps"] else (), 0.02 if case["bps"] else 0.0)
 settings = settings_of(case["settings"])
 players = [Player(Viewer(n, case["url"], network=line), settings, str(n)) for n in range(case["players"])]
-sessions = [GeventSession(player, speed=case["speed"]) for player in players]
+checks = GeventBodyChecks(case["origin"]) if case["origin"] else None
+sessions = [GeventSession(player, speed=case["speed"], checks=checks) for player in players]
 gevent.joinall([gevent.spawn(session.play) for session in sessions], timeout=case["seconds"])
 gone = [player.record for player in players]
 print(json.dumps([
@@ -33,8 +35,9 @@ print(json.dumps([
 """  # fmt: skip
 
 
-async def play(url, *, players=1, speed=40.0, bps=0.0, seconds=20.0, **settings):
+async def play(url, *, players=1, speed=40.0, bps=0.0, seconds=20.0, origin="", **settings):
     case = {"url": url, "players": players, "speed": speed, "bps": bps, "seconds": seconds, "settings": settings}
+    case["origin"] = origin
     process = await asyncio.create_subprocess_exec(
         sys.executable, "-c", SCRIPT, json.dumps(case), stdout=asyncio.subprocess.PIPE
     )
