@@ -7,7 +7,7 @@ FRESH ?= 0
 REGIONS ?= 1
 TEST_WORKERS ?= 2
 
-.PHONY: help up setup setup-dev test check bench soak loadtest eval-search fleet-sim lock proto docs fmt clean
+.PHONY: help up setup setup-dev test check bench soak loadtest measure eval-search fleet-sim lock proto docs fmt clean
 
 help: ## List the targets
 	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' Makefile
@@ -38,6 +38,9 @@ loadtest: setup-dev ## Play the ten load-test stories against a running `make up
 
 eval-search: setup-dev ## Compare search with Tantivy, FTS5 and pg_trgm (EVAL_ARGS="--films FILE --postgres URL")
 	@$(PY) -m tools.eval_search $(EVAL_ARGS)
+
+measure: setup-dev ## Measure a running `make up` for docs/scale.md, in six minutes (MEASURE_ARGS="--players 100")
+	@$(PY) -m loadtest.planner.measure $(MEASURE_ARGS)
 
 fleet-sim: setup-dev ## Run control with a thousand simulated edges and check the targets (SIM_ARGS="--agents 200 --quick")
 	@$(PY) -m tools.fleet_sim $(SIM_ARGS)

@@ -35,6 +35,7 @@ SEGMENT_S = 4
 BUFFER_S = 12.0
 FOLDER = "/cdn/eu/bench/"
 GOAL_PLAYERS, GOAL_ERROR = 2_000, 0.01
+EDGE_FLAGS = ("--tokens", "off", "--geo", "off", "--access-log", "off")
 
 
 def film(seconds: float) -> dict[str, bytes]:
@@ -79,11 +80,13 @@ async def film_origin(held: Mapping[str, bytes]) -> AsyncIterator[str]:
 
 
 @contextlib.contextmanager
-def edge(upstream: str, folder: Path, core: int | None) -> Iterator[tuple[str, int]]:
-    """A real edge in a process of its own; its address and process id."""
-    command = [sys.executable, "-m", "tools.cli", "edge", "--id", "bench", "--listen", "127.0.0.1:0"]
+def edge(
+    upstream: str, folder: Path, core: int | None, *, program: str = "edge", flags: Sequence[str] = EDGE_FLAGS
+) -> Iterator[tuple[str, int]]:
+    """A real edge, or another `program` of the cache, in a process of its own; its address and process id."""
+    command = [sys.executable, "-m", "tools.cli", program, "--id", "bench", "--listen", "127.0.0.1:0"]
     command += ["--admin", "127.0.0.1:0", "--upstream", upstream, "--cache-dir", str(folder / "cache")]
-    command += ["--ram", "512MiB", "--disk", "1GiB", "--tokens", "off", "--geo", "off", "--access-log", "off"]
+    command += ["--ram", "512MiB", "--disk", "1GiB", "--drain", "1s", *flags]
     with (folder / "edge.log").open("wb") as log:
         process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=log, text=True)
     try:
@@ -102,7 +105,11 @@ def _ready_address(process: subprocess.Popen[str], folder: Path) -> str:
     for line in process.stdout:
         if line.startswith("ready"):
             word = next(word for word in line.replace(",", " ").split() if "127.0.0.1:" in word)
-            return "http://" + word.partition("127.0.0.1:")[1] + word.partition("127.0.0.1:")[2]
+            return (
+                ("https://" if word.startswith("https") else "http://")
+                + word.partition("127.0.0.1:")[1]
+                + word.partition("127.0.0.1:")[2]
+            )
     raise RuntimeError(f"the edge did not start: {(folder / 'edge.log').read_text()[-2000:]}")
 
 
@@ -147,13 +154,20 @@ class Figures:
         }
 
 
-async def measure(players: int, seconds: float, ramp_s: float, profile: NetworkProfile, core: int | None) -> Figures:
+async def measure(
+    players: int,
+    seconds: float,
+    ramp_s: float,
+    profile: NetworkProfile,
+    core: int | None,
+    flags: Sequence[str] = EDGE_FLAGS,
+) -> Figures:
     """Play against an edge of its own, whose cache was filled before."""
     with tempfile.TemporaryDirectory(prefix="loadtest-bench-") as name:
         held = film(seconds)
         async with film_origin(held) as origin:
-            with edge(origin, Path(name), core) as (url, pid):
-                await _warm(url, held)
+            with edge(origin, Path(name), core, flags=flags) as (url, pid):
+                await warm(url, held)
                 device = Device("bench", None, buffer_goal_s=BUFFER_S)
                 viewers = [
                     Viewer(
@@ -162,7 +176,7 @@ async def measure(players: int, seconds: float, ramp_s: float, profile: NetworkP
                     for number in range(players)
                 ]
                 records: list[SessionRecord] = []
-                driver = AsyncioDriver(PlayerSettings(abr="fixed:9e9"))
+                driver = AsyncioDriver(PlayerSettings(abr="fixed:9e9"), verify_tls=False)
                 began, own, other = time.monotonic(), time.process_time(), cpu_s(pid)
                 await driver.play(viewers, seconds, records.append)
                 own, other, wall_s = time.process_time() - own, cpu_s(pid) - other, time.monotonic() - began
@@ -175,7 +189,7 @@ async def measure_locust(users: int, seconds: float, ramp_s: float, cores: Seque
         held = film(seconds)
         async with film_origin(held) as origin:
             with edge(origin, Path(name), cores[-1] if len(cores) > 1 else None) as (url, pid):
-                await _warm(url, held)
+                await warm(url, held)
                 words = ["-m", "locust", "-f", str(Path(__file__).with_name("locustfile.py")), "--headless", "--json"]
                 words += ["--host", url + FOLDER + "master.m3u8", "-u", str(users), "-r", str(users / ramp_s)]
                 words += ["-t", f"{seconds:.0f}s", "--abr", "fixed:9e9", "--unlimited", "--watch-seconds", "86400"]
@@ -212,8 +226,9 @@ def _percentile(counted: Sequence[tuple[float, int]], share: float) -> float:
     return counted[-1][0] if counted else 0.0
 
 
-async def _warm(url: str, paths: Iterable[str]) -> None:
-    async with aiohttp.ClientSession() as session:
+async def warm(url: str, paths: Iterable[str]) -> None:
+    """Fetch every object once."""
+    async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(ssl=False)) as session:
         for path in paths:
             async with session.get(url + path) as response:
                 response.raise_for_status()

@@ -9,6 +9,7 @@ import aiohttp
 
 from loadtest.nodes.processes import usage
 from loadtest.nodes.series import Node, Sample, Series
+from loadtest.nodes.sockets import socket_memory
 
 _TIMEOUT = aiohttp.ClientTimeout(total=2.0)
 _MAX_BODY = 4 << 20
@@ -53,6 +54,7 @@ async def _look_at(session: aiohttp.ClientSession, node: Node, at_s: float) -> S
     stats = await _json(session, node.stats) if node.stats else {}
     metrics = parse_metrics(await _text(session, node.metrics)) if node.metrics else {}
     used = usage(node.pid) if node.pid else None
+    sockets = socket_memory(*node.listen) if node.listen else None
     return Sample(
         at_s,
         requests=stats.get("requests"),
@@ -64,6 +66,7 @@ async def _look_at(session: aiohttp.ClientSession, node: Node, at_s: float) -> S
         bytes_filled=stats.get("bytes_filled"),
         cpu_s=used.cpu_s if used else None,
         connections=stats.get("connections"),
+        socket_bytes=sockets.bytes if sockets else None,
         rss_bytes=used.rss_bytes if used else None,
         anon_bytes=used.anon_bytes if used else None,
         ram_bytes=stats.get("ram_bytes"),

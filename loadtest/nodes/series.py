@@ -28,10 +28,12 @@ class Node:
     stats: str | None = None
     metrics: str | None = None
     pid: int | None = None
+    listen: tuple[str, int] | None = None
+    """Where it serves players, on this machine."""
 
 
 COUNTERS = ("requests", "hits", "misses", "fills", "bodies", "bytes_sent", "bytes_filled", "cpu_s")
-GAUGES = ("connections", "rss_bytes", "anon_bytes", "ram_bytes", "disk_bytes", "objects")
+GAUGES = ("connections", "socket_bytes", "rss_bytes", "anon_bytes", "ram_bytes", "disk_bytes", "objects")
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +56,8 @@ class Sample:
     bytes_filled: float | None = None
     cpu_s: float | None = None
     connections: float | None = None
+    socket_bytes: float | None = None
+    """What its connections hold in the kernel."""
     rss_bytes: float | None = None
     anon_bytes: float | None = None
     ram_bytes: float | None = None

@@ -60,7 +60,7 @@ ASSUMPTIONS = (
     _assumed("day_peak", 3.0, "", "the busiest second by the mean of the day"),
     _assumed("heartbeat_s", 30, "s", "a heartbeat for each stream"),
     _assumed("events_per_minute", 2, "1/min", "CMCD events besides heartbeats: states, bitrates, intervals"),
-    _assumed("events_per_core_s", 20e3, "1/s", "what one core accepts in batches of 20: a target, not yet measured"),
+    _assumed("events_per_core_s", 20e3, "1/s", "what one core accepts in batches of 20: a target"),
     _assumed("event_bytes", 350, "B", "a CMCD event as accepted; Parquet keeps about 15 B of it"),
     _assumed("searches_per_s", 300e3, "1/s", "hundreds of thousands of queries a second, as people type"),
     _assumed("search_cpu_s", 2e-3, "s", "a query over the whole index on each node"),

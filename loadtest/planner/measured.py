@@ -2,10 +2,12 @@
 
     {"capacity": {"edge": {"cpuSecondsPerGB": …, "idleCores": …, "memoryBytesPerConnection": …}, "shield": {…},
                   "services": {"cpuSecondsPerStart": …}, "players": {"deliveryOverhead": …},
+                  "tls": {"cpuSecondsPerGB": …, "note": "…"}, "starts": {…}, "heartbeats": {…},
                   "search": {"cpuSecondsPerQuery": …, "note": "…"}, "events": {"perCoreSecond": …, "note": "…"}},
      "hitCurve": {"points": [[share of the footprint, byte hit ratio], …], "note": "…"}}
 
-Whatever is missing stays assumed. A report without `capacity` (none of the target's nodes were watched) gives nothing.
+Of two figures for one name the later one of `_WHERE` counts. Whatever is missing stays assumed. A report without
+`capacity` (none of the target's nodes were watched) gives nothing.
 """
 
 from __future__ import annotations
@@ -23,11 +25,17 @@ _WHERE = (
     ("edge_cpu_s_per_gb", "edge", "cpuSecondsPerGB"),
     ("edge_idle_cores", "edge", "idleCores"),
     ("memory_per_connection", "edge", "memoryBytesPerConnection"),
+    ("kernel_memory_per_connection", "edge", "kernelBytesPerConnection"),
     ("shield_cpu_s_per_gb", "shield", "cpuSecondsPerGB"),
+    ("tls_cpu_s_per_gb", "tls", "cpuSecondsPerGB"),
     ("delivery_overhead", "players", "deliveryOverhead"),
+    ("connections_per_stream", "players", "connectionsPerStream"),
     ("start_cpu_s", "services", "cpuSecondsPerStart"),
+    ("start_cpu_s", "starts", "cpuSecondsPerStart"),
+    ("heartbeat_cpu_s", "heartbeats", "cpuSecondsPerHeartbeat"),
     ("search_cpu_s", "search", "cpuSecondsPerQuery"),
     ("events_per_core_s", "events", "perCoreSecond"),
+    ("event_bytes", "events", "bytesPerEvent"),
 )
 
 

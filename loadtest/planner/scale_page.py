@@ -39,8 +39,8 @@ matinee plan --streams 2e6 --bitrate 4e6 --regions eu=0.7,us=0.3 --json
 
 How to read it:
 
-- An edge's CPU is that of the measured run plus TLS: runs on one machine are over plain HTTP, so the difference in the
-  [benchmarks](benchmarks.md) is added. It is far above that of `make bench`, whose viewers read as fast as they can:
+- An edge's CPU is that of the measured run plus TLS: runs on one machine are over plain HTTP, so what TLS adds is
+  measured apart and added. An edge's CPU is far above that of `make bench`, whose viewers read as fast as they can:
   viewers on lines of a few Mbit/s take a segment in many small writes, and an edge that is hardly loaded batches few.
 - The hit ratio is that of a region's edges taken as one cache, because a title belongs to few of them. It was measured
   with a small catalogue and is used by the share of the requested bytes that fit into the cache; first requests are

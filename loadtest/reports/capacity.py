@@ -58,6 +58,7 @@ def capacity_figures(series: Iterable[Series], totals: Totals, wall_s: float) ->
         "meanStreams": round(ratio(sum(totals.timeline.present_s), totals.timeline.seconds), 3),
         "bitrateMean": round(quality.bitrate_mean_bps),
         "deliveryOverhead": round(ratio(totals.requests_where().bytes, played_bytes), 4),
+        "connectionsPerStream": _per_stream(series, totals),
     }
     return found
 
@@ -80,6 +81,7 @@ def _role_figures(series: Sequence[Series], wall_s: float) -> dict[str, float | 
         "idleCores": round(fit.at_zero, 5),
         "byteHitRatio": round(1 - ratio(filled, total["bytes_sent"]), 5) if filled else None,
         "memoryBytesPerConnection": _per_connection(series),
+        "kernelBytesPerConnection": _in_kernel(series),
         "peakConnections": round(sum(each.peak.get("connections", 0.0) for each in series)),
     }
 
@@ -88,6 +90,21 @@ def _per_connection(series: Sequence[Series]) -> int | None:
     grown = sum(max(0.0, each.peak.get("anon_bytes", 0.0) - each.first.get("anon_bytes", 0.0)) for each in series)
     connections = sum(each.peak.get("connections", 0.0) - each.first.get("connections", 0.0) for each in series)
     return round(grown / connections) if connections >= 1 else None
+
+
+def _per_stream(series: Iterable[Series], totals: Totals) -> float | None:
+    """The edges' connections at the peak by the streams at the peak; None where the edges were not watched."""
+    edges = [each for each in series if each.node.role is NodeRole.EDGE]
+    connections = sum(each.peak.get("connections", 0.0) - each.first.get("connections", 0.0) for each in edges)
+    present_s = totals.timeline.present_s
+    streams = max(present_s, default=0.0) / (totals.timeline.seconds / len(present_s)) if present_s else 0.0
+    return round(connections / streams, 3) if connections >= 1 and streams >= 1 else None
+
+
+def _in_kernel(series: Sequence[Series]) -> int | None:
+    """The peak of the sockets' memory by that of the connections."""
+    held, connections = (sum(each.peak.get(name, 0.0) for each in series) for name in ("socket_bytes", "connections"))
+    return round(held / connections) if held and connections >= 1 else None
 
 
 def predict_cores(figures: Mapping[str, Any], nodes: int, gb_per_second: float) -> float:

@@ -75,6 +75,7 @@ class PlatformFolder:
 
 def _node(row: dict[str, Any]) -> Node:
     role = NodeRole(row["role"])
+    address = urlsplit(str(row["url"]))
     has_stats = role in (NodeRole.EDGE, NodeRole.SHIELD)
     return Node(
         name=row["name"],
@@ -83,4 +84,7 @@ def _node(row: dict[str, Any]) -> Node:
         # Rendering /metrics takes CPU, so the edges, whose CPU is measured, are not asked for it.
         metrics=f"{row['admin']}/metrics" if role in (NodeRole.SHIELD, NodeRole.ORIGIN) else None,
         pid=row["pid"],
+        listen=(address.hostname, address.port)
+        if role is NodeRole.EDGE and address.hostname and address.port
+        else None,
     )

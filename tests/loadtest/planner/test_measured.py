@@ -27,6 +27,12 @@ def test_a_report_gives_its_figures_with_players_and_generator():
     assert found.curve is None
 
 
+def test_what_was_asked_for_alone_counts_more_than_a_run():
+    parts = {"services": {"cpuSecondsPerStart": 0.03}, "starts": {"cpuSecondsPerStart": 0.002, "note": "200 starts"}}
+    found = read_measured({"capacity": parts}, "m.json").figures["start_cpu_s"]
+    assert (found.value, found.source) == (0.002, "measured: 200 starts")
+
+
 def test_no_plan_counts_on_bytes_below_the_declared_bitrate():
     found = read_measured({"capacity": {"players": {"deliveryOverhead": 0.9}}}, "m.json").figures["delivery_overhead"]
     assert found.value == 1

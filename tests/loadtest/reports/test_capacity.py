@@ -33,7 +33,7 @@ def watched(role, idle=0.02, per_gb=0.3, name="e1", seconds=100):
     """A node that sends more and more, and grows by 20 kB for each connection."""
     series, sent, cpu = Series(Node(name, role), 100.0), 0.0, 0.0
     for at_s in range(seconds + 1):
-        memory = {"connections": at_s, "anon_bytes": 50e6 + at_s * 20e3}
+        memory = {"connections": at_s, "anon_bytes": 50e6 + at_s * 20e3, "socket_bytes": at_s * 5e3}
         series.add_sample(Sample(at_s, at_s, cpu_s=cpu, bytes_sent=sent, bytes_filled=sent / 10, **memory))
         sent, cpu = sent + at_s * 1e7, cpu + idle + per_gb * at_s * 1e7 / 1e9
     return series
@@ -55,13 +55,24 @@ def test_idle_cpu_and_cpu_for_bytes_are_told_apart():
     assert edge["cpuSecondsPerGB"] == pytest.approx(0.3, rel=0.01)
     assert edge["idleCores"] == pytest.approx(0.02, rel=0.05)
     assert edge["memoryBytesPerConnection"] == 20_000
+    assert edge["kernelBytesPerConnection"] == 5_000
     assert edge["byteHitRatio"] == pytest.approx(0.9)
     assert predict_cores(edge, 2, 1.0) == pytest.approx(0.34, rel=0.02)
 
 
 def test_players_give_streams_bitrate_and_overhead():
     players = capacity_figures([], played(), 100.0)["players"]
+    assert players.pop("connectionsPerStream") is None
     assert players == {"meanStreams": 0.5, "bitrateMean": 4_000_000, "deliveryOverhead": 1.1}
+
+
+def test_connections_are_told_by_streams_at_the_peak():
+    totals = Totals(Timeline(100.0))
+    for number in range(50):
+        record = SessionRecord(Viewer(number, "t", arrival_s=10.0), startup_s=1.0, played_s=80.0)
+        totals.count_session(record)
+    players = capacity_figures([watched(NodeRole.EDGE)], totals, 100.0)["players"]
+    assert players["connectionsPerStream"] == pytest.approx(2.0, rel=0.01)
 
 
 def test_services_are_counted_by_session_starts():

@@ -54,6 +54,7 @@ def test_a_platform_that_does_not_run_is_no_target(folder):
 def test_each_program_is_asked_where_its_figures_are(folder):
     nodes = {node.name: node for node in folder().nodes()}
     assert nodes["edge1"].stats == "http://127.0.0.1:91/stats"
+    assert nodes["edge1"].listen == ("127.0.0.1", 81), "its connections are counted"
     assert nodes["edge1"].metrics is None
     assert nodes["shield"].metrics == "http://127.0.0.1:92/metrics"
     assert nodes["origin"].metrics == "http://127.0.0.1:83/metrics"
@@ -67,7 +68,7 @@ def test_actions_name_the_busiest_region_where_there_are_two(folder):
     assert one.region_count == 1
     assert "busiest_region" not in one.words([])
     more = {"role": "edge", "pid": 6, "region": "east"}
-    east = [more | {"name": name, "url": f"http://127.0.0.3:{name}", "admin": ""} for name in ("edge3", "edge4")]
+    east = [more | {"name": name, "url": "http://127.0.0.3:81", "admin": ""} for name in ("edge3", "edge4")]
     two = folder([*rows, *east])
     assert two.region_count == 2
     assert two.words([])["busiest_region"] == ("local",)
