@@ -58,10 +58,12 @@ def run(settings: SuiteSettings) -> int:
             outcomes[name] = "not played"
             continue
         print(f"== {name}", flush=True)
+        for kind in ("json", "html"):
+            (settings.out / f"{name}.{kind}").unlink(missing_ok=True)
         done = subprocess.run([sys.executable, "-P", "-m", "loadtest", name, *_flags(settings, name)], check=False)
         outcomes[name] = {0: "passed", 1: "FAILED"}.get(done.returncode, f"could not be played ({done.returncode})")
     for name, outcome in outcomes.items():
-        print(f"{name:<16}{outcome}{_players(settings.out / f'{name}.json') if 'play' not in outcome else ''}")
+        print(f"{name:<16}{outcome}{_players(settings.out / f'{name}.json')}")
     print(f"Reports are in {settings.out}.")
     return 0 if all(outcome in ("passed", "not played") for outcome in outcomes.values()) else 1
 
@@ -73,6 +75,8 @@ def _flags(settings: SuiteSettings, name: str) -> Iterator[str]:
 
 
 def _players(report: Path) -> str:
+    if not report.exists():  # nothing was played
+        return ""
     found = json.loads(report.read_text(encoding="utf-8"))
     return f"  {found['players']} players, generator at {found['generatorCpuShare']:.0%} of a core"
 

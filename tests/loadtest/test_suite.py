@@ -17,7 +17,8 @@ def played(monkeypatch, tmp_path):
     def play(argv, check):
         name = argv[4]
         calls.append(argv[4:])
-        (tmp_path / f"{name}.json").write_text('{"players": 7, "generatorCpuShare": 0.1}')
+        if name != "premiere":
+            (tmp_path / f"{name}.json").write_text('{"players": 7, "generatorCpuShare": 0.1}')
         return SimpleNamespace(returncode=codes.get(name, 0))
 
     monkeypatch.setattr("loadtest.suite.subprocess.run", play)
@@ -52,6 +53,13 @@ def test_one_that_fails_fails_the_suite_and_the_others_are_played(played, tmp_pa
     assert run(settings(tmp_path, "attack", "premiere")) == 1
     assert len(calls) == 2
     assert says in capsys.readouterr().out
+
+
+def test_a_story_that_left_no_report_shows_none_of_an_earlier_run(played, tmp_path, capsys):
+    (tmp_path / "premiere.json").write_text('{"players": 9, "generatorCpuShare": 0.1}')
+    played[1]["premiere"] = 1
+    assert run(settings(tmp_path, "premiere")) == 1
+    assert "9 players" not in capsys.readouterr().out
 
 
 def test_an_unknown_story_is_refused():
