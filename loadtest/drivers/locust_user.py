@@ -49,10 +49,11 @@ class PlayerUser(User):
             on_answer=self._count_request,
             checks=self.audience.checks,
         )
-        record = session.play()
-        self._count_session(record)
-        if self.report is not None:
-            self.report.count(record)
+        try:
+            session.play()
+        finally:
+            # When the test ends, Locust kills its users: who still played belongs into the report as well.
+            self._count_session(session.player.record)
         self.audience.played += 1
         if options.sessions is not None and self.audience.played == options.sessions:
             # Not from here: it would end this greenlet before it has ended the others.
@@ -73,6 +74,8 @@ class PlayerUser(User):
             self._report("late", late_ms, None, {})
 
     def _count_session(self, record: SessionRecord) -> None:
+        if self.report is not None:
+            self.report.count(record)
         failed = record.end in _FAILED
         failure = SessionFailed(f"{record.end.value} {record.end_detail}"[:200]) if failed else None
         self._report(f"ended: {record.end.value}", record.played_s * 1000, failure, {})

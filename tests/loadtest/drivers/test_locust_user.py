@@ -40,4 +40,5 @@ async def test_users_watch_and_the_table_and_the_report_show_what_they_saw(words
     assert report["run"]["driver"] == "locust"
     assert report["run"]["generatorProcesses"] == (2 if "--processes" in words else 1)
     assert report["generatorCpuShare"] > 0
+    assert report["ends"].get("run-ended", 0) >= 1, "users who still play when the test ends are in the report"
     assert "locust" in (tmp_path / "r.html").read_text()
