@@ -148,7 +148,9 @@ def test_the_choices_of_a_profile_hold_from_the_first_second(viewer, encrypted):
     assert lee.state()["audio"] == "en"
     lee.page.mouse.move(600, 400)
     lee.page.locator("media-settings-menu-button").click()
+    assert not lee.violations()
     lee.page.get_by_role("menuitem", name="Audio").click()
+    assert not lee.violations()
     lee.page.get_by_role("menuitemradio", name="German").click()
     lee.wait_until("[...video.audioTracks].find((track) => track.enabled).language === 'de'")
     lee.page.evaluate("document.querySelector('video').currentTime = 15.2")

@@ -8,6 +8,14 @@ const at = (id) => document.getElementById(id);
 export class PlayerView {
   #notice = 0;
 
+  constructor() {
+    // The way back from a menu is a button, which a menu must not have among its items (WAI-ARIA 1.2, menu).
+    for (const menu of document.querySelectorAll("#player [slot=submenu], media-settings-menu")) {
+      menu.shadowRoot?.querySelector("[part~=back]")?.setAttribute("role", "menuitem");
+    }
+    document.querySelector("media-captions-button").setAttribute("role", "switch"); // it says whether it is checked
+  }
+
   /** `line`: where an episode stands in its series. */
   name({ title = "", attribution = "", line = "" }) {
     at("player-title").textContent = [line, title].filter(Boolean).join(" · ");
