@@ -415,7 +415,7 @@ class _Builder:
         catalogue = CatalogueForPlayback(self.store, self.clock)
         self.routes += PageRoutes(
             origin, catalogue, AssetLibrary(), settings.edges, self.authenticator, self.clock,
-            urlsplit(settings.oidc_issuer).hostname if settings.oidc_issuer else None,
+            settings.data / "artwork", urlsplit(settings.oidc_issuer).hostname if settings.oidc_issuer else None,
         ).routes()  # fmt: skip
         self.routes += Gateway(origin, settings.edges).routes()
 

@@ -11,6 +11,7 @@ import msgspec
 
 from kernel.errors import MatineeError
 from kernel.settings.table import SWITCH, setting
+from services.catalogue.artwork_files import NoPicture, store_pictures
 from services.catalogue.store import CatalogueStore, ImportTransaction
 from services.catalogue.title_line import ImportedTitle, LineError, parse_line
 from services.import_file import BadLines, ImportFile, open_import_file
@@ -50,7 +51,7 @@ async def _import(settings: ImportSettings, file: str) -> int:
         store = CatalogueStore(locate_database(settings, "catalogue"))
         await store.open()
         faults = BadLines(source)
-        importer = _Importer(source)
+        importer = _Importer(source, settings.data)
         try:
             async with store.importing(SystemClock().wall()) as transaction:
                 await importer.import_lines(transaction, faults)
@@ -72,8 +73,9 @@ async def _import(settings: ImportSettings, file: str) -> int:
 class _Importer:
     """Reads a file into batches, and counts its titles."""
 
-    def __init__(self, source: ImportFile) -> None:
+    def __init__(self, source: ImportFile, data: Path) -> None:
         self._source = source
+        self._data = data
         self._content_ids: set[str] = set()
         self._read = 0
 
@@ -81,7 +83,7 @@ class _Importer:
         """Write the valid lines within the transaction, and report the others."""
         batch: list[ImportedTitle] = []
         for number, item in _items(self._source):
-            found = item if isinstance(item, LineError) else parse_line(item)
+            found = item if isinstance(item, LineError) else self._parse(item)
             if isinstance(found, LineError):
                 faults.report(number, found)
                 continue
@@ -95,6 +97,20 @@ class _Importer:
         if batch:
             await transaction.write(batch)
         self._source.show_progress(f"{self._read} titles")
+
+    def _parse(self, item: bytes | msgspec.Raw) -> ImportedTitle | LineError:
+        """The title of a line; its pictures that are files are stored. Those of a file that fails later stay unused."""
+        if b'"file"' not in bytes(item):
+            return parse_line(item)
+        try:
+            line = msgspec.json.decode(item)
+            if isinstance(line, dict):
+                store_pictures(line, Path(self._source.name).parent, self._data)
+        except (msgspec.DecodeError, UnicodeDecodeError):
+            return parse_line(item)
+        except NoPicture as error:
+            return LineError("artwork", str(error))
+        return parse_line(msgspec.json.encode(line))
 
     def summary(self, changed: int) -> str:
         """The result in one line."""

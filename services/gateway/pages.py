@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
+from pathlib import Path
 from secrets import token_hex
 from typing import Protocol
 
@@ -21,6 +23,8 @@ from services.http.caller import COOKIE_NAME, GUEST_COOKIE_SECONDS, Authenticato
 from services.http.request_context import request_context
 from services.http.route import Access, Route, json_response
 
+ARTWORK_NAME = re.compile(r"[0-9a-f]{32}\.(?:jpg|png|webp|avif)", re.ASCII)
+PICTURE_HEADERS = {"Content-Security-Policy": "default-src 'none'; sandbox"}
 PREVIEW_INDEX = "thumbnails.vtt"
 MAX_POSTER_BYTES = 4 << 20
 MAX_POSTER_CACHE_BYTES = 64 << 20
@@ -59,7 +63,10 @@ class PosterCatalogue(Protocol):
 
 
 class PageRoutes:
-    """Serves the page, its files and the posters. `log_in_provider` is the name of one that viewers may use, too."""
+    """Serves the page, its files and the posters. `log_in_provider` is the name of one that viewers may use, too.
+
+    `artwork` is the folder of pictures that came with imports, each under a name made of its content.
+    """
 
     def __init__(
         self,
@@ -69,6 +76,7 @@ class PageRoutes:
         edges: Sequence[str],
         authenticator: Authenticator,
         clock: Clock,
+        artwork: Path,
         log_in_provider: str | None = None,
     ) -> None:
         self._origin = origin
@@ -77,6 +85,7 @@ class PageRoutes:
         self._edges = edges
         self._authenticator = authenticator
         self._clock = clock
+        self._artwork = artwork
         self._log_in_provider = log_in_provider
         self._poster_cache: LRUCache[tuple[str, str], tuple[str, bytes]] = LRUCache(
             MAX_POSTER_CACHE_BYTES, getsizeof=lambda poster: len(poster[1])
@@ -107,6 +116,7 @@ class PageRoutes:
                 poster,
                 errors=(404, 502),
             ),
+            Route("GET", "/artwork/{name}", self.get_artwork, Access.ANYBODY, "Imported pictures", hidden=True),
             Route(
                 "GET",
                 "/previews/{contentId}",
@@ -183,6 +193,14 @@ class PageRoutes:
         folder, slash, _ = (path or "").rpartition("/")
         return json_response({"index": f"{folder}/{PREVIEW_INDEX}" if slash else None})
 
+    async def get_artwork(self, request: web.Request) -> web.StreamResponse:
+        """A picture that came with an import; its address changes with its content."""
+        name = request.match_info["name"]
+        path = self._artwork / name
+        if ARTWORK_NAME.fullmatch(name) is None or not path.is_file():
+            raise BadRequest(404, "no-picture", "there is no such picture")
+        return web.FileResponse(path, headers={"Cache-Control": FOREVER, **PICTURE_HEADERS})
+
     async def get_poster(self, request: web.Request) -> web.StreamResponse:
         """A title's poster, fetched from the origin and cached."""
         content_id = params.content_id(request.match_info["contentId"])
@@ -192,7 +210,7 @@ class PageRoutes:
         if (content_id, path) not in self._poster_cache:
             self._poster_cache[content_id, path] = await self._fetch_poster(content_id, path)
         kind, body = self._poster_cache[content_id, path]
-        headers = {"Cache-Control": "private, max-age=300", "Content-Security-Policy": "default-src 'none'; sandbox"}
+        headers = {"Cache-Control": "private, max-age=300", **PICTURE_HEADERS}
         return web.Response(body=body, content_type=kind, headers=headers)
 
     async def _fetch_poster(self, content_id: str, path: str) -> tuple[str, bytes]:

@@ -18,7 +18,7 @@ def test_an_account_plays_an_encrypted_film_on_its_devices_until_it_may_not(view
     laptop.log_in(EMAIL, PASSWORD, new=True)
     account = laptop.page.evaluate("JSON.parse(localStorage.getItem('matinee.account')).accountId")
     laptop.go("#account")
-    laptop.page.get_by_label("Audio").select_option("German")
+    laptop.page.get_by_label("Audio", exact=True).select_option("German")
     laptop.page.get_by_role("button", name="Save").click()
     laptop.page.get_by_text("Saved.").wait_for()
 
@@ -128,7 +128,7 @@ def test_the_choices_of_a_profile_hold_from_the_first_second(viewer, encrypted):
     lee = viewer()
     lee.log_in("lee@example.org", PASSWORD, new=True)
     lee.go("#account")
-    lee.page.get_by_label("Subtitles").select_option("German")
+    lee.page.get_by_label("Subtitles", exact=True).select_option("German")
     lee.page.get_by_label("Data saver").check()
     lee.page.get_by_role("button", name="Save").click()
     lee.page.get_by_text("Saved.").wait_for()

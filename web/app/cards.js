@@ -52,7 +52,7 @@ function fixed(text, most) {
 
 const pictureOf = (title, wide) => {
   const wanted = wide ? ["backdrop", "thumbnail", "poster"] : ["thumbnail", "backdrop", "poster"];
-  const art = wanted.map((kind) => title.artwork?.find((one) => one.kind === kind && one.url.startsWith("https://"))).find(Boolean);
+  const art = wanted.map((kind) => title.artwork?.find((one) => one.kind === kind && /^(https:\/\/|\/artwork\/)/.test(one.url))).find(Boolean);
   return art?.url ?? title.thumbnail;
 };
 

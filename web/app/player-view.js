@@ -9,9 +9,13 @@ export class PlayerView {
   #notice = 0;
 
   constructor() {
-    // The way back from a menu is a button, which a menu must not have among its items (WAI-ARIA 1.2, menu).
+    // The way back from a menu is a button, which a menu must not have among its items (WAI-ARIA 1.2, menu), and its
+    // name has to contain the text that is to be seen (WCAG 2.5.3).
     for (const menu of document.querySelectorAll("#player [slot=submenu], media-settings-menu")) {
-      menu.shadowRoot?.querySelector("[part~=back]")?.setAttribute("role", "menuitem");
+      const back = menu.shadowRoot?.querySelector("[part~=back]");
+      const title = menu.querySelector("[slot=title]")?.textContent;
+      back?.setAttribute("role", "menuitem");
+      if (title) back?.setAttribute("aria-label", `${title}, back to the menu before`);
     }
     document.querySelector("media-captions-button").setAttribute("role", "switch"); // it says whether it is checked
   }
