@@ -48,10 +48,10 @@ def run(settings: OriginSettings) -> int:
 
 
 async def _serve(settings: OriginSettings) -> None:
-    counts, plays, wanted = Counts(), Plays(), WantedRenditions()
+    counts, wanted = Counts(), WantedRenditions()
     stores = open_stores(settings, os.environ, counts.store_events(wanted.want))
     mover = Mover(stores, stores.cold, wanted) if stores.cold is not None else None
-    upkeep = Upkeep(stores, policy_of(settings), SystemClock(), plays, mover)
+    upkeep = Upkeep(stores, policy_of(settings), SystemClock(), Plays(), mover)
     counts.upkeep = upkeep.counts
     library = BlockingLibrary(stores.store)
     work_dir = WorkDir(settings.work_dir or default_work_dir(settings.store))
@@ -70,7 +70,7 @@ async def _serve(settings: OriginSettings) -> None:
     counts.ingest = ingest.counts
     app = build_app(
         settings, stores.store, access_log, stopping, counts,
-        lambda content_id, path: plays.note(content_id, path, SystemClock.wall()), ingest,
+        upkeep.note_play, ingest,
     )  # fmt: skip
     door = Door(app, limits_of(settings), settings.drain)
     async with run_beside(upkeep.run()):

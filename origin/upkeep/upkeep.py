@@ -77,6 +77,11 @@ class Upkeep:
         if self._mover is not None:
             await self._try("cooling", lambda: self._run_due("cooling", min(DAY, policy.cold_after), self._cool))
 
+    def note_play(self, content_id: str, path: str) -> None:
+        """A file was served; only a cold tier asks for it."""
+        if self._mover is not None:
+            self._plays.note(content_id, path, self._clock.wall())
+
     async def stop(self) -> None:
         """Save what a stop would lose."""
         await self._try("plays", self.save_plays)

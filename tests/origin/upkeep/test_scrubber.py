@@ -7,10 +7,14 @@ import pytest
 
 from origin.storage.library import Library
 from origin.storage.masters import Masters
+from origin.stores.encrypted_store import EncryptedStore
+from origin.stores.folder import open_folder
 from origin.stores.object_store import StoreFailed
 from origin.stores.open_store import Stores
 from origin.stores.replicated_store import ReplicatedStore
+from origin.stores.wrapping_keys import WrappingKeys
 from origin.upkeep.scrubber import Scrubber
+from system.sealing import SealingKeys
 from tests.doubles.object_store import FaultyStore, files_of
 
 
@@ -99,6 +103,22 @@ async def test_a_publisher_killed_between_the_copies_fills_both(stores, publish)
         await publish(library, "x", 1, files, {})
     report = await scrubber(stores).scrub()
     assert (report.objects, [one for one in report.findings if "media/" in one]) == (4, [])
+
+
+async def test_a_copy_that_lost_its_key_is_written_anew(tmp_path, publish):
+    """Each copy of an encrypted store has keys of its own."""
+
+    def opened():
+        made = [open_folder(tmp_path / name) for name in ("hot", "replica")]
+        hot, replica = (EncryptedStore(one, WrappingKeys(one, SealingKeys({"k": b"k" * 32}))) for one in made)
+        return Stores(ReplicatedStore(hot, replica, lambda: 0.0), hot, replica)
+
+    title = await publish(Library(opened().store), "x", 1, {"v240/1.m4s": b"one"}, {"master.m3u8": b"top"})
+    (tmp_path / "hot/keys/title-x.json").unlink()
+    report = await scrubber(opened()).scrub()
+    assert (report.is_clean, report.damaged, report.lost) == (True, 4, 0)
+    assert await Library(opened().hot).title("x") == title
+    assert (await scrubber(opened()).scrub()).findings == []
 
 
 async def test_what_no_copy_has_is_lost_and_said(stores, title, tmp_path):

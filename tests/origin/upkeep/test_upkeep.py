@@ -23,13 +23,13 @@ def running(stores):
 
 async def test_a_month_in_the_life_of_a_store(running, stores, publish, tmp_path):
     """Garbage goes, damage is repaired, what nobody plays is moved; what is played is remembered."""
-    upkeep, clock, plays = running
+    upkeep, clock, _ = running
     title = await publish(Library(stores.store), "x", 1, {"v240/1.m4s": b"a", "v720/1.m4s": b"b"}, {"m.m3u8": b"c"})
     await stores.store.put("media/x/v9/stray", b"stray")
     made = await Library(stores.store).current(title)
     (tmp_path / "replica" / made.files[0].key).write_bytes(b"X")
     for _ in range(40):
-        plays.note("x", "v720/1.m4s", clock.wall())
+        upkeep.note_play("x", "v720/1.m4s")
         await upkeep.tick()
         clock.move(DAY)
     assert "media/x/v9/stray" not in files_of(tmp_path / "hot"), "the clock of the test is behind that of its files"
