@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -22,7 +23,7 @@ from origin.stores.store_address import STORE, StoreAddress
 from origin.stores.tiered_store import TieredStore
 from origin.stores.wrapping_keys import WrappingKeys
 from system.clock import SystemClock
-from system.sealing import SealingKeys, load_sealing_keys
+from system.sealing import load_sealing_keys
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,7 +104,9 @@ def open_store(settings: HasStore, environment: Mapping[str, str]) -> ObjectStor
 def open_stores(settings: HasStore, environment: Mapping[str, str], events: StoreEvents | None = None) -> Stores:
     """The store and its copies. Raises BadSettings."""
     events = events or StoreEvents()
-    master = load_sealing_keys(settings.store_keys, "store_keys", environment) if settings.store_keys else None
+    source = settings.store_keys
+    load = partial(load_sealing_keys, source, "store_keys", environment) if source else None
+    master = load() if load else None
     addresses = {
         "store": settings.store, "replica_store": settings.replica_store, "cold_store": settings.cold_store
     }  # fmt: skip
@@ -113,7 +116,10 @@ def open_stores(settings: HasStore, environment: Mapping[str, str], events: Stor
 
     def one(name: str, address: StoreAddress) -> ObjectStore:
         opened = open_one(address, settings.store_credentials, environment, name)
-        return opened if master is None else _encrypted(opened, master, keys)
+        if master is None:
+            return opened
+        keys.append(WrappingKeys(opened, master, load))
+        return EncryptedStore(opened, keys[-1])
 
     store = hot = one("store", settings.store)
     replica = one("replica_store", settings.replica_store) if settings.replica_store else None
@@ -124,11 +130,6 @@ def open_stores(settings: HasStore, environment: Mapping[str, str], events: Stor
         store = ReplicatedStore(store, replica, SystemClock.mono, events.on_failover, events.on_lag)
     folders = tuple(address.folder for address in given.values() if address.folder is not None)
     return Stores(store, hot, replica, cold, tuple(keys), folders)
-
-
-def _encrypted(opened: ObjectStore, master: SealingKeys, keys: list[WrappingKeys]) -> ObjectStore:
-    keys.append(WrappingKeys(opened, master))
-    return EncryptedStore(opened, keys[-1])
 
 
 def _check_distinct(given: Mapping[str, StoreAddress]) -> None:

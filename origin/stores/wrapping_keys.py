@@ -6,13 +6,15 @@ cannot be read by anybody, wherever copies of its objects are.
 
 from __future__ import annotations
 
+import asyncio
 import os
+from collections.abc import Callable
 
 import msgspec
 from cachetools import LRUCache
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-from kernel.errors import StorageFailed
+from kernel.errors import BadSettings, StorageFailed
 from kernel.store_faults import StoreFault
 from origin.stores.frames import KEY_BYTES, WRAPPING_ID_BYTES, WrappingKey
 from origin.stores.object_store import ABSENT, ObjectStore, Stored, StoreFailed
@@ -33,11 +35,18 @@ class SealedKey(msgspec.Struct, frozen=True):
 
 
 class WrappingKeys:
-    """The wrapping keys of one store. `store` is the store itself, not an encrypted one."""
+    """The wrapping keys of one store. `store` is the store itself, not an encrypted one.
 
-    def __init__(self, store: ObjectStore, master: SealingKeys) -> None:
+    `reload` reads the master keys again. It is called when a key is sealed under one that is not known: a program that
+    was started before a rotation goes on after it.
+    """
+
+    def __init__(
+        self, store: ObjectStore, master: SealingKeys, reload: Callable[[], SealingKeys] | None = None
+    ) -> None:
         self._store = store
         self._master = master
+        self._reload = reload
         self._known: LRUCache[str, WrappingKey] = LRUCache(MAX_KEYS)
 
     async def current(self, object_key: str) -> WrappingKey:
@@ -63,7 +72,7 @@ class WrappingKeys:
         if stored is None:
             return None
         sealed = self._decode(scope, stored)
-        return self._remember(scope, bytes.fromhex(sealed.id), self._open(scope, sealed))
+        return self._remember(scope, bytes.fromhex(sealed.id), await self._open(scope, sealed))
 
     async def _make(self, scope: str) -> WrappingKey:
         identity, key = os.urandom(WRAPPING_ID_BYTES), os.urandom(KEY_BYTES)
@@ -90,7 +99,9 @@ class WrappingKeys:
             sealed = self._decode(scope, stored)
             if not self._master.needs_resealing(sealed.key):
                 continue
-            await self._store.put(info.key, self._seal(scope, sealed.id, self._open(scope, sealed)), only_if=stored.tag)
+            await self._store.put(
+                info.key, self._seal(scope, sealed.id, await self._open(scope, sealed)), only_if=stored.tag
+            )
             await self._store.make_durable([info.key])
             count += 1
         return count
@@ -102,10 +113,17 @@ class WrappingKeys:
     def _seal(self, scope: str, identity: str, key: bytes) -> bytes:
         return msgspec.json.encode(SealedKey(identity, self._master.seal(key, _context(scope, identity))))
 
-    def _open(self, scope: str, sealed: SealedKey) -> bytes:
+    async def _open(self, scope: str, sealed: SealedKey) -> bytes:
+        context = _context(scope, sealed.id)
         try:
-            return self._master.open(sealed.key, _context(scope, sealed.id))
-        except StorageFailed as error:
+            try:
+                return self._master.open(sealed.key, context)
+            except StorageFailed:
+                if self._reload is None:
+                    raise
+                self._master = await asyncio.to_thread(self._reload)
+                return self._master.open(sealed.key, context)
+        except (StorageFailed, BadSettings) as error:
             raise StoreFailed(StoreFault.DAMAGED, f"{_key(scope)} in {self._store.name}: {error}") from None
 
     def _decode(self, scope: str, stored: Stored) -> SealedKey:

@@ -5,6 +5,7 @@ import base64
 
 import pytest
 
+from kernel.errors import BadSettings
 from kernel.store_faults import StoreFault
 from origin.stores.object_store import StoreFailed
 from origin.stores.wrapping_keys import WrappingKeys, scope_of
@@ -54,6 +55,23 @@ async def test_a_rotation_seals_the_keys_anew_and_nothing_else(store):
     assert await rotation.rewrap() == 0
     assert (await WrappingKeys(store, master("b")).named("media/x/1", made.id)).id == made.id
     assert await store.info("media/x/1") == before
+
+
+async def test_a_program_that_was_started_before_a_rotation_goes_on_after_it(store):
+    """It reads the master keys again when it meets one that it does not know; a file that is no key file is said."""
+    made = await WrappingKeys(store, master("a")).current("media/x/1")
+    await WrappingKeys(store, master("b", "a")).rewrap()
+    loaded = []
+    running = WrappingKeys(store, master("a"), lambda: loaded.append(1) or master("b", "a"))
+    assert (await running.named("media/x/1", made.id)).id == made.id
+    await running.named("media/x/2", made.id)
+    assert loaded == [1]
+
+    def broken():
+        raise BadSettings("store_keys", "line 1 is not `name:key`")
+
+    with pytest.raises(StoreFailed, match="line 1"):
+        await WrappingKeys(store, master("c"), broken).named("media/x/1", made.id)
 
 
 async def test_a_key_that_was_moved_or_damaged_does_not_open(store):
