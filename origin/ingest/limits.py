@@ -8,6 +8,7 @@ import msgspec
 
 from kernel.errors import BadRequest
 from origin.encode.plan import EncodePlan
+from origin.encode.source import VideoStream
 
 
 class Limits(msgspec.Struct, frozen=True):
@@ -28,12 +29,18 @@ def refuse(name: str, what: str, found: str, limit: str) -> NoReturn:
     raise BadRequest(422, "too-large", f"{name}: {found} {what}, more than the limit of {limit}")
 
 
+def check_video(video: VideoStream, limits: Limits, name: str) -> None:
+    """Refuse a film that is too long, before a plan is made of it. Raises BadRequest (422)."""
+    seconds = video.rate.seconds(video.frames)
+    if seconds > limits.seconds:
+        refuse(name, "s of film", f"{seconds:.0f}", f"{limits.seconds:.0f} s")
+    if video.frames > limits.frames:
+        refuse(name, "frames", str(video.frames), str(limits.frames))
+
+
 def check_plan(plan: EncodePlan, limits: Limits, name: str) -> None:
     """Refuse a film that is too long, or whose renditions would be too large. Raises BadRequest (422)."""
-    if plan.duration > limits.seconds:
-        refuse(name, "s of film", f"{plan.duration:.0f}", f"{limits.seconds:.0f} s")
-    if plan.frames > limits.frames:
-        refuse(name, "frames", str(plan.frames), str(limits.frames))
+    check_video(plan.source.video, limits, name)
     size = most_output_bytes(plan)
     if size > limits.output_bytes:
         refuse(name, "bytes of renditions", f"up to {size}", str(limits.output_bytes))

@@ -12,7 +12,7 @@ from typing import Any
 from kernel.errors import BadRequest
 from origin.encode.source import Source
 from origin.ingest.decoders import decodable_codecs
-from origin.ingest.limits import Limits, refuse
+from origin.ingest.limits import Limits, check_video, refuse
 from origin.ingest.picture import read_video
 from origin.ingest.streams import Stream, choose_streams, picture_streams
 from origin.ingest.subprocesses import (
@@ -80,6 +80,7 @@ def probe(programs: Programs, path: Path, limits: Limits = NO_LIMITS_GIVEN) -> S
     if _names(container).isdisjoint(_JUMPING):
         _check_length(programs, path, found, chosen.video, timeline, start)
     video = read_video(chosen.video, timeline, frames, start, name)
+    check_video(video, limits, name)
     return Source(
         container=container,
         duration=video.rate.seconds(video.frames),

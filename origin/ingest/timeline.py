@@ -16,6 +16,8 @@ _REORDER = 64
 _FAST_SHARE = 0.05
 """The share of intervals that may be shorter than the fast interval: single ones are glitches."""
 _MAX_INTERVALS = 4_096
+_MOST_SECONDS = 1e9
+"""A later time is no time."""
 
 
 @dataclass
@@ -116,6 +118,7 @@ class Timeline:
 
 def _number(text: str) -> float | None:
     try:
-        return float(text)
+        number = float(text)
     except ValueError:
         return None
+    return number if abs(number) < _MOST_SECONDS else None  # False for `nan` as well

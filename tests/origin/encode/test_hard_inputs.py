@@ -238,3 +238,12 @@ def test_silence_is_published_as_it_is(maker, tools, tmp_path):
     track = plan.audio[0]
     encode_audio(tools, plan, track, film, tmp_path, lambda _: None)
     assert measure_loudness(tools, track.file(tmp_path)) is None
+
+
+def test_a_small_file_that_promises_days_is_refused(maker, tools):
+    """Two frames a day apart: nothing is planned or encoded."""
+    days = ["-vf", "trim=end_frame=2,setpts=N*86400/TB", "-fps_mode", "passthrough", "-c:v", "libx264"]
+    film = maker.picture("days.mkv", *days, seconds=100_000)
+    assert film.stat().st_size < 20_000
+    with pytest.raises(BadRequest, match="s of film, more than the limit of 43200 s"):
+        probe(tools, film)

@@ -72,3 +72,12 @@ def test_frames_without_times():
     made.finish()
     assert (made.packets, made.untimed, made.first, made.fastest) == (1, 1, None, 0.0)
     assert made.average == 25.0
+
+
+def test_times_beyond_reason_are_none():
+    """A hostile file would be planned as eons of film."""
+    made = Timeline()
+    for time in ("1e300", "inf", "nan", "-1e12"):
+        made.read_packet(f"{time},{time},0.04,K__")
+    made.finish()
+    assert (made.first, made.end, made.untimed) == (None, 0.0, 4)
