@@ -40,6 +40,12 @@ COMMANDS = (
     Command("up", "tools.up.command", "Run the whole platform on this machine with a sample film."),
     Command("edge", "edge.__main__", "Run an edge: serve viewers from the cache."),
     Command("shield", "edge.shield", "Run a shield: a cache between the edges and the origin."),
+    Command(
+        "origin verify",
+        "origin.verify.command",
+        "Check a published title: every file, playlist and segment.",
+        ("content",),
+    ),
     Command("origin", "origin.__main__", "Run the origin: serve the library of packaged titles."),
     Command(
         "origin scrub",

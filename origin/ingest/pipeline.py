@@ -214,7 +214,7 @@ class _Run:
             case StepKind.PACKAGE:
                 steps.package(self._request, plan, folder)
             case StepKind.VERIFY:
-                steps.verify(plan, folder)
+                steps.verify(folder)
             case _:
                 self._title = steps.publish(self._request, plan, folder, report)
         report(1.0)

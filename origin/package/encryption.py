@@ -18,10 +18,8 @@ from kernel.media.content_keys import (
     EncryptionScheme,
     KeyLabel,
     constant_iv,
-    label_of_lines,
 )
 from kernel.media.drm_signals import DrmSystem, Signals, SystemSignals, pssh_box, signal_key
-from origin.encode.encoder import Track
 from origin.storage.records import EncryptionRecord
 
 
@@ -36,10 +34,6 @@ class Encryption:
     keys: Mapping[KeyLabel, ContentKey]
     ivs: Mapping[KeyLabel, bytes] = field(default_factory=dict)
     given: Mapping[KeyLabel, Signals] = field(default_factory=dict)
-
-    def key_id(self, track: Track) -> str:
-        """The key id of a track."""
-        return self.keys[label_of(track)].key_id
 
     def iv(self, label: KeyLabel) -> bytes:
         """The constant IV of a label's tracks, which `cbcs` uses."""
@@ -96,16 +90,6 @@ class KeySource(Protocol):
         self, content: EncryptedContent, labels: Sequence[KeyLabel], scheme: EncryptionScheme
     ) -> Encryption:
         """The keys of a publication, one for each label. Raises BadSettings, UpstreamFailed."""
-
-
-def label_of(track: Track) -> KeyLabel:
-    """The label whose key encrypts a track."""
-    return label_of_lines(track.rung.lines) if track.rung else KeyLabel.AUDIO
-
-
-def labels_of(tracks: Sequence[Track]) -> tuple[KeyLabel, ...]:
-    """The labels of all tracks, each once."""
-    return tuple(dict.fromkeys(label_of(track) for track in tracks))
 
 
 @contextmanager

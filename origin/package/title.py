@@ -46,6 +46,8 @@ from origin.package.top_playlists import make_top_files, make_transport_tops, ti
 from origin.package.transport_stream import join_files, package_transport_stream, write_transport_multivariant
 from origin.storage.records import AudioRendition, EncryptionRecord, Rendition, TextRendition
 
+PACKAGED = "packaged"
+"""The folder that `package_title` makes."""
 THUMBNAILS = "thumbs"
 """Where the poster, the sheets and their index are, below the folder of the encoded tracks."""
 
@@ -88,7 +90,7 @@ def package_title(programs: Programs, request: PackageRequest, folder: Path) -> 
             (part / name).mkdir(parents=True)
         packaged = _package(programs, request, part)
         shutil.rmtree(part / "text")
-        final = folder / "packaged"
+        final = folder / PACKAGED
         shutil.rmtree(final, ignore_errors=True)
         part.rename(final)
     except (OSError, ValueError) as error:

@@ -5,22 +5,20 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from xml.etree import ElementTree as ET  # only to write; reading is xml_reader's
 
 from kernel.media.content_keys import KeyLabel, is_entitled
-from kernel.media.playlist import attributes, cut
+from kernel.media.playlist import cut
 from kernel.media.steering import HERE, steered_manifest, steered_playlist, steering_url
 from kernel.media.xml_reader import read_xml
 from kernel.vocabulary import TIER_LINES, Tier, rendition_height
 from origin.package.mpd_document import dash, write_mpd
-from origin.package.packager import MANIFEST, MASTER
+from origin.package.streams import MANIFEST, MASTER
 
 TRANSPORT = "master-ts"
 """The stem of MPEG-TS HLS's top files."""
 _FIRST_TAGS = ("#EXT-X-MEDIA:", "#EXT-X-STREAM-INF:", "#EXT-X-I-FRAME-STREAM-INF:")
-_RATES = re.compile(r"(?<=[:,])BANDWIDTH=(\d+),AVERAGE-BANDWIDTH=(\d+)")
 
 
 def master_name(tier: Tier | None) -> str:
@@ -36,12 +34,11 @@ def manifest_name(tier: Tier | None) -> str:
 def make_top_files(
     master: str, manifest: bytes, session_keys: Mapping[KeyLabel, str] | None = None
 ) -> dict[str, bytes]:
-    """All top files by name, made from the packager's two.
+    """All top files by name, made from the two complete ones.
 
     `session_keys`: EXT-X-SESSION-KEY lines by label; a tier's playlist has those of its own keys. A tier without a
     rendition has no top files: its viewers are refused instead of getting an empty list.
     """
-    master = with_peaks(with_default_audio(master))
     keys = session_keys or {}
     made = {MASTER: with_session_keys(master, list(keys.values())).encode(), MANIFEST: manifest}
     for tier in Tier:
@@ -104,26 +101,6 @@ def _within(lines: int) -> Callable[[str], bool]:
         return all((rendition_height(part) or 0) <= lines for part in uri.split("/"))
 
     return keep
-
-
-def with_default_audio(master: str) -> str:
-    """Mark an audio track as default: without a language the packager marks none, and some players then play none."""
-    lines = master.splitlines()
-    sound = [index for index, line in enumerate(lines) if line.startswith("#EXT-X-MEDIA:TYPE=AUDIO")]
-    chosen = any(attributes(lines[index].partition(":")[2]).get("DEFAULT") == "YES" for index in sound)
-    if sound and not chosen:
-        lines[sound[0]] = lines[sound[0]].replace(",DEFAULT=NO", ",DEFAULT=YES")
-    return "\n".join(lines) + "\n"
-
-
-def with_peaks(master: str) -> str:
-    """Raise peaks that are below their average (RFC 8216 §4.3.4.2): the packager writes such for very short films."""
-
-    def rates(found: re.Match[str]) -> str:
-        peak = max(int(found[1]), int(found[2]))
-        return f"BANDWIDTH={peak},AVERAGE-BANDWIDTH={found[2]}"
-
-    return _RATES.sub(rates, master)
 
 
 def cut_manifest(manifest: bytes, keep: Callable[[str], bool]) -> bytes:

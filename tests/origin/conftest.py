@@ -3,18 +3,22 @@
 import io
 import os
 import subprocess
+from functools import cache
 from itertools import count
 from pathlib import Path
 
 import msgspec
 import pytest
 
+from kernel.media.content_keys import ContentKey, EncryptionScheme, KeyLabel
 from origin.ingest import subprocesses
 from origin.ingest.ingest_request import IngestRequest, new_record
 from origin.ingest.pipeline import IngestContext, ingest
 from origin.ingest.progress import Lines
 from origin.ingest.timings import Timings
 from origin.ingest.work_dir import WorkDir
+from origin.package.encryption import Encryption
+from origin.package.title import PackageRequest, package_title
 from origin.storage.blocking_library import BlockingLibrary
 from origin.storage.publishing import Publisher
 from origin.stores.bucket import open_bucket
@@ -66,6 +70,24 @@ def films(tmp_path_factory, tools):
 def encoded_film(tmp_path_factory, tools):
     """A short film, encoded by its plan."""
     return encode_film(tools, tmp_path_factory.mktemp("encoded"))
+
+
+@pytest.fixture(scope="session")
+def packaged_film(tmp_path_factory, tools, encoded_film):
+    """`packaged_film("clear"|"cbcs"|"cenc")` → (what its record says, its folder, its keys); tests never change it."""
+    keys = {
+        label: ContentKey(label, digit * 32, bytes.fromhex(f"c{digit}") * 16)
+        for label, digit in ((KeyLabel.SD, "1"), (KeyLabel.AUDIO, "3"))
+    }
+
+    @cache
+    def make(kind):
+        folder = tmp_path_factory.mktemp(f"packaged-{kind}")
+        encryption = None if kind == "clear" else Encryption(EncryptionScheme(kind), keys)
+        request = PackageRequest(encoded_film.plan, encoded_film.folder, "film", 1, encryption)
+        return package_title(tools, request, folder), folder / "packaged", encryption
+
+    return make
 
 
 @pytest.fixture

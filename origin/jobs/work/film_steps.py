@@ -17,7 +17,6 @@ from kernel.errors import BadRequest, BadSettings, Bug
 from kernel.media.content_keys import EncryptedContent
 from kernel.store_faults import StoreFault
 from origin.encode.check import check_encoded
-from origin.encode.encoder import plan_tracks
 from origin.encode.plan import EncodePlan, with_rates
 from origin.encode.planner import plan_encode
 from origin.encode.rates import probe_rates
@@ -32,13 +31,14 @@ from origin.jobs.work.announce import Announcer
 from origin.jobs.work.job_folder import JobFolder
 from origin.jobs.work.republish import is_same, update_published
 from origin.jobs.work.step_outcome import OutputMissing, PublishedMeanwhile, Report
-from origin.jobs.work.verify_package import verify_package
-from origin.package.encryption import Encryption, KeySource, labels_of
-from origin.package.title import THUMBNAILS, Packaged, PackageRequest, package_title
+from origin.package.encryption import Encryption, KeySource
+from origin.package.streams import labels_of_plan
+from origin.package.title import PACKAGED, THUMBNAILS, Packaged, PackageRequest, package_title
 from origin.storage.blocking_library import BlockingLibrary
 from origin.storage.publishing import Published
 from origin.storage.records import TitleRecord
 from origin.stores.object_store import StoreFailed
+from origin.verify.title import check_packaged
 from system.clock import utc_timestamp
 
 KNOWN = "known"
@@ -148,12 +148,12 @@ class FilmSteps:
         if request.encryption is None:
             return None
         content = EncryptedContent(content_id, published.version + 1 if published else 1)
-        return self.keys().fetch_encryption(content, labels_of(plan_tracks(plan)), request.encryption)
+        return self.keys().fetch_encryption(content, labels_of_plan(plan), request.encryption)
 
-    def verify(self, plan: EncodePlan, folder: JobFolder) -> None:
+    def verify(self, folder: JobFolder) -> None:
         """Verify every file of the package. Raises Bug."""
         made = self._packaged(folder)
-        verify_package(folder.path / "packaged", plan, made.version, made.packaged)
+        check_packaged(folder.path / PACKAGED, made.packaged)
 
     def publish(self, request: IngestRequest, plan: EncodePlan, folder: JobFolder, report: Report) -> TitleRecord:
         """Publish what was packaged, once: a repeated call finds the publication there."""

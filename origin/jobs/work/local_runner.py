@@ -89,7 +89,7 @@ def run_step(
         StepKind.CHECK: lambda: steps.check(plan, folder),
         StepKind.THUMBNAILS: lambda: steps.thumbnails(plan, folder),
         StepKind.PACKAGE: lambda: steps.package(request, plan, folder),
-        StepKind.VERIFY: lambda: steps.verify(plan, folder),
+        StepKind.VERIFY: lambda: steps.verify(folder),
         StepKind.ANNOUNCE: lambda: steps.announce(lease.request.content_id),
     }
     match step.kind:

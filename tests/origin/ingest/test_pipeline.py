@@ -236,7 +236,7 @@ def test_a_packager_that_lies_publishes_nothing(tmp_path, films, kitchen_in, mon
         return packaged
 
     monkeypatch.setattr(film_steps, "package_title", lying)
-    with pytest.raises(Bug, match="missing or empty"):
+    with pytest.raises(Bug, match=r"names '00001\.m4s', which is not there"):
         ingest(order(films()), kitchen_in(tmp_path))
     assert files_of(tmp_path / "store") == set()
 

@@ -8,23 +8,11 @@ import pytest
 
 from kernel.media.content_keys import ContentKey, EncryptionScheme, KeyLabel, constant_iv
 from kernel.media.drm_signals import DrmSystem, SystemSignals
-from kernel.media.ladder import ladder
-from origin.encode.encoder import Track
-from origin.encode.plan import AudioTrack
-from origin.package.encryption import Encryption, labels_of, packager_flags
+from origin.package.encryption import Encryption, packager_flags
 
 SD = ContentKey(KeyLabel.SD, "1" * 32, b"\xa1" * 16)
 AUDIO = ContentKey(KeyLabel.AUDIO, "3" * 32, b"\xc3" * 16)
 ENCRYPTION = Encryption(EncryptionScheme.CBCS, {KeyLabel.SD: SD, KeyLabel.AUDIO: AUDIO})
-
-
-def test_each_track_has_the_key_of_its_label():
-    """A ladder up to 1440 lines and sound: four keys."""
-    rungs = ladder(2560, 1440, 25, most=5)
-    sound = AudioTrack("a_eng", 1, "eng", "", 2, 128_000)
-    tracks = [Track(rung.name, rung=rung) for rung in rungs] + [Track("a_eng", audio=sound)]
-    assert set(labels_of(tracks)) <= set(KeyLabel)
-    assert {KeyLabel.SD, KeyLabel.HD, KeyLabel.AUDIO} <= set(labels_of(tracks))
 
 
 def test_keys_are_in_a_file_that_ends_with_the_block():

@@ -9,17 +9,13 @@ import msgspec
 import pytest
 
 from kernel.errors import Bug
-from kernel.media.content_keys import ContentKey, EncryptionScheme, KeyLabel
+from kernel.media.content_keys import KeyLabel
 from kernel.media.playlist import parse_media, parse_multivariant
 from kernel.media.xml_reader import read_xml
-from origin.package.encryption import Encryption
 from origin.package.manifest import read_tracks
 from origin.package.title import Packaged, PackageRequest, package_title
 from origin.verify.boxes import bodies
 from origin.verify.encryption import is_encrypted, read_protection
-
-KEYS = {label: ContentKey(label, digit * 32, b"k" * 16) for label, digit in ((KeyLabel.SD, "1"), (KeyLabel.AUDIO, "3"))}
-CBCS = Encryption(EncryptionScheme.CBCS, KEYS)
 
 
 @pytest.fixture(scope="module")
@@ -27,13 +23,6 @@ def clear(tools, encoded_film, tmp_path_factory):
     """(what its record says, its folder) of the second publication, with steering."""
     folder = tmp_path_factory.mktemp("clear")
     request = PackageRequest(encoded_film.plan, encoded_film.folder, "film", 2, steering="http://gate")
-    return package_title(tools, request, folder), folder / "packaged"
-
-
-@pytest.fixture(scope="module")
-def encrypted(tools, encoded_film, tmp_path_factory):
-    folder = tmp_path_factory.mktemp("encrypted")
-    request = PackageRequest(encoded_film.plan, encoded_film.folder, "film", 1, CBCS)
     return package_title(tools, request, folder), folder / "packaged"
 
 
@@ -116,14 +105,14 @@ def test_steering_is_named_in_every_top_file(clear):
         assert b"http://gate/steering/film" in file.read_bytes(), file.name
 
 
-def test_an_encrypted_title(encrypted):
+def test_an_encrypted_title(packaged_film):
     """All picture and sound, trick play too, under the key of its label; no MPEG-TS, no encrypted text."""
-    packaged, folder = encrypted
+    packaged, folder, encryption = packaged_film("cbcs")
     assert packaged.encryption.key_ids == {"SD": "1" * 32, "AUDIO": "3" * 32}
     assert "ts" not in packaged.streams
     assert not (folder / "tree" / "ts").exists()
     for track in ("v240", "v360", "v240trick", "a_eng", "a_fra", "a_fra_51"):
-        key = KEYS[KeyLabel.SD if track.startswith("v") else KeyLabel.AUDIO].key_id
+        key = encryption.keys[KeyLabel.SD if track.startswith("v") else KeyLabel.AUDIO].key_id
         assert read_protection((folder / "tree" / track / "init.mp4").read_bytes()) == ("cbcs", key)
         for segment in (folder / "tree" / track).glob("*.m4s"):
             assert is_encrypted(segment.read_bytes()), segment

@@ -4,7 +4,7 @@ from xml.etree import ElementTree as ET
 
 from kernel.media.content_keys import KeyLabel
 from kernel.media.playlist import parse_multivariant
-from origin.package.top_playlists import make_top_files, with_default_audio, with_peaks, with_steering
+from origin.package.top_playlists import make_top_files, make_transport_tops, tier_streams, with_steering
 
 NS = "{urn:mpeg:dash:schema:mpd:2011}"
 MASTER = """#EXTM3U
@@ -73,19 +73,17 @@ def test_a_tier_names_the_keys_of_its_own_renditions():
     assert b"SESSION-KEY" not in make_top_files(MASTER, MPD)["master.m3u8"]
 
 
-def test_one_sound_track_is_the_default():
-    """The packager marks none where the language is unknown; a mark it set is kept."""
-    assert "DEFAULT=YES" in with_default_audio(MASTER)
-    marked = MASTER.replace("DEFAULT=NO", "DEFAULT=YES")
-    assert with_default_audio(marked) == marked
-
-
-def test_a_peak_is_never_below_its_average():
-    """As the packager wrote of a film of 5 s; what is right stays as it is."""
-    short = '#EXT-X-STREAM-INF:BANDWIDTH=52410,AVERAGE-BANDWIDTH=56341,CODECS="avc1.64000d"'
-    right = "#EXT-X-I-FRAME-STREAM-INF:BANDWIDTH=900,AVERAGE-BANDWIDTH=800,URI=x"
-    raised = '#EXT-X-STREAM-INF:BANDWIDTH=56341,AVERAGE-BANDWIDTH=56341,CODECS="avc1.64000d"'
-    assert with_peaks(f"{short}\n{right}\n") == f"{raised}\n{right}\n"
+def test_mpeg_ts_is_cut_by_tier_too():
+    """Its renditions are a folder deeper."""
+    master = MASTER.replace("v480", "ts/v480").replace("v1080", "ts/v1080").replace("v2160-2", "ts/v2160hdr")
+    made = make_transport_tops(master)
+    assert set(made) == {"master-ts.m3u8", *(f"master-ts-{tier}.m3u8" for tier in ("sd", "hd", "uhd"))}
+    sd = parse_multivariant(made["master-ts-sd.m3u8"].decode())
+    assert [one.uri for one in sd.variants] == ["ts/v480-2/main.m3u8"]
+    assert b"v2160hdr" not in made["master-ts-hd.m3u8"]
+    streams, tiers = tier_streams([*made, "master.m3u8", "manifest.mpd", "master-sd.m3u8"])
+    assert streams == {"hls": "master.m3u8", "dash": "manifest.mpd", "ts": "master-ts.m3u8"}
+    assert tiers["sd"] == {"hls": "master-sd.m3u8", "ts": "master-ts-sd.m3u8"}
 
 
 def test_with_steering_every_top_file_names_the_gateway_and_is_still_everybodys():

@@ -1,21 +1,21 @@
-"""An encrypted title by the real packager: what is published, and that nobody plays it without the keys."""
+"""Encrypted media by the real packager: what its boxes say, and that nobody plays it without the keys."""
 
 import os
 import subprocess
-from contextlib import contextmanager
 from dataclasses import replace
 
 import pytest
 
-from kernel.errors import BadSettings, Bug, UpstreamFailed
+from kernel.errors import BadSettings, UpstreamFailed
 from kernel.fetch_reasons import UpstreamReason
 from kernel.media.content_keys import ContentKey, EncryptionScheme, KeyLabel
 from kernel.media.playlist import parse_media
-from origin.encode.encoder import Track
 from origin.ingest.ingest_request import IngestRequest
 from origin.ingest.pipeline import ingest
 from origin.package.encryption import Encryption
-from origin.verify.encryption import check_encryption, is_encrypted, read_protection
+from origin.verify.encryption import is_encrypted, read_protection
+
+SCHEMES = pytest.mark.parametrize("scheme", list(EncryptionScheme))
 
 
 class Keys:
@@ -34,129 +34,63 @@ class NoKeys:
         raise UpstreamFailed(UpstreamReason.KEY_SERVER, detail="away")
 
 
-def order(film, scheme, **more):
-    return IngestRequest(film, title="Film", content_id="film", preset="ultrafast", rungs=1, encryption=scheme, **more)
-
-
-@pytest.fixture(scope="module", params=list(EncryptionScheme))
-def encrypted(request, tmp_path_factory, films, tools):
-    """(the published record, its media folder, the keys) of a short film."""
-    from origin.ingest.pipeline import IngestContext
-    from origin.ingest.progress import Silent
-    from origin.ingest.timings import Timings
-    from origin.ingest.work_dir import WorkDir
-    from origin.storage.blocking_library import BlockingLibrary
-    from origin.stores.folder import open_folder
-    from system.clock import SystemClock
-    from tests.doubles.object_store import stored_file
-
-    folder = tmp_path_factory.mktemp("encrypted")
-    made = {}
-
-    class Remembering(Keys):
-        def fetch_encryption(self, *asked):
-            made["encryption"] = super().fetch_encryption(*asked)
-            return made["encryption"]
-
-    library = BlockingLibrary(open_folder(folder / "store"))
-    context = IngestContext(
-        library, WorkDir(folder / "work"), tools, Silent(), Timings(SystemClock.mono), Remembering()
-    )
-    done = ingest(order(films("encrypted.mp4", seconds=6), request.param), context)
-    return done.title, stored_file(folder / "store", "film", "manifest.mpd").parent, made["encryption"]
-
-
-def decoded(tools, folder, key=None):
-    """(ffmpeg's errors, hash of all frames) of a rendition's init and segments, joined."""
+def decoded(tools, folder, target, key=None):
+    """(ffmpeg's errors, hash of all frames) of a rendition's init and segments, joined to `target`."""
     playlist = parse_media((folder / "main.m3u8").read_text())
-    joined = folder.parent / f"joined-{folder.name}.mp4"
     names = [playlist.init, *(segment.uri for segment in playlist.segments)]
-    joined.write_bytes(b"".join((folder / name).read_bytes() for name in names))
+    target.write_bytes(b"".join((folder / name).read_bytes() for name in names))
     command = [tools.ffmpeg, "-v", "error", "-nostdin", *(["-decryption_key", key.hex()] if key else [])]
-    command += ["-i", str(joined), "-map", "0", "-f", "hash", "-"]
+    command += ["-i", str(target), "-map", "0", "-f", "hash", "-"]
     done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
-    joined.unlink()
     return done.stderr, done.stdout
 
 
-def test_the_record_names_the_keys(encrypted):
-    """Ids only: the record is public, by GET /library."""
-    title, _, encryption = encrypted
-    assert title.encryption.scheme == encryption.scheme
-    assert title.encryption.key_ids == {"SD": encryption.keys["SD"].key_id, "AUDIO": encryption.keys["AUDIO"].key_id}
+@SCHEMES
+def test_segments_play_with_their_key_only(packaged_film, tools, tmp_path, scheme):
+    """Each rendition is as clear as before by the key of its label, and noise without it or by another.
 
-
-def test_segments_play_with_their_key_only(encrypted, tools):
-    """Each rendition decodes without an error by the key of its label, and is noise without it or by another."""
-    _, media, encryption = encrypted
-    for folder, label, other in (("v240", "SD", "AUDIO"), ("a_und", "AUDIO", "SD")):
-        errors, frames = decoded(tools, media / folder, encryption.keys[label].key)
-        assert not errors
-        assert frames
+    The last segment of the sound is two fragments in one file: both decrypt.
+    """
+    _, clear, _ = packaged_film("clear")
+    _, folder, encryption = packaged_film(scheme)
+    for name, label, other in (("v240", KeyLabel.SD, KeyLabel.AUDIO), ("a_eng", KeyLabel.AUDIO, KeyLabel.SD)):
+        _, expected = decoded(tools, clear / "tree" / name, tmp_path / "clear.mp4")
+        media, target = folder / "tree" / name, tmp_path / f"{name}.mp4"
+        assert decoded(tools, media, target, encryption.keys[label].key) == ("", expected)
         for key in (None, encryption.keys[other].key):
-            errors, noise = decoded(tools, media / folder, key)
-            assert errors or noise != frames
+            errors, noise = decoded(tools, media, target, key)
+            assert errors or noise != expected
 
 
-def test_no_published_file_holds_a_key(encrypted):
-    _, media, encryption = encrypted
-    stored = b"".join(file.read_bytes() for file in media.parents[2].rglob("*") if file.is_file())
+@SCHEMES
+def test_no_packaged_file_holds_a_key(packaged_film, scheme):
+    _, folder, encryption = packaged_film(scheme)
+    stored = b"".join(file.read_bytes() for file in folder.rglob("*") if file.is_file())
     for key in encryption.keys.values():
         assert key.key not in stored
         assert key.key.hex().encode() not in stored.lower()
 
 
-def test_the_top_files_of_a_tier_keep_the_signalling(encrypted):
-    _, media, _ = encrypted
-    manifest = (media / "manifest-sd.mpd").read_text()
-    assert manifest.count("e2719d58-a985-b3c9-781a-b030af78d30e") >= 2
-    assert "<cenc:pssh>" in manifest
-    assert "<mspr:pro>" in manifest
-    assert "Laurl" not in manifest
-
-
-@contextmanager
-def damaged(file, change):
-    before = file.read_bytes()
-    file.write_bytes(change(before))
-    try:
-        yield
-    finally:
-        file.write_bytes(before)
-
-
-TRACKS = (Track("a_und"),)
-
-
-@pytest.mark.parametrize(
-    ("name", "change", "why"),
-    [
-        ("init.mp4", lambda data: data.replace(b"enca", b"mp4a"), "not encrypted as intended, but clear"),
-        ("init.mp4", lambda data: data.replace(b"cbcs", b"cens").replace(b"cenc", b"cens"), "but .'cens'"),
-        ("init.mp4", lambda data: data.replace(b"\x12\x10", b"\x12\x10other"), "other pssh boxes"),
-        ("00001.m4s", lambda data: data.replace(b"senc", b"free"), "00001.m4s is not encrypted"),
-        ("00002.m4s", lambda data: b"", "00002.m4s is not encrypted"),
-        ("main.m3u8", lambda data: data.replace(b"org.w3.clearkey", b"identity"), "does not signal its key"),
-    ],
-)
-def test_what_is_not_encrypted_is_not_published(encrypted, name, change, why):
-    """As a clear lead, a wrong scheme or a lost signal would be."""
-    _, media, encryption = encrypted
-    with damaged(media / "a_und" / name, change), pytest.raises(Bug, match=why):
-        check_encryption(media, TRACKS, 1, encryption)
-
-
-def test_another_key_is_not_published(encrypted):
-    _, media, encryption = encrypted
-    wrong = ContentKey(KeyLabel.AUDIO, "f" * 32, b"k" * 16)
-    with pytest.raises(Bug, match="does not signal its key"):
-        check_encryption(media, TRACKS, 1, replace(encryption, keys={KeyLabel.AUDIO: wrong}))
+def test_boxes_say_scheme_and_key(packaged_film):
+    """And only those of whole sample entries count."""
+    _, folder, encryption = packaged_film("cenc")
+    init = (folder / "tree" / "a_eng" / "init.mp4").read_bytes()
+    assert read_protection(init) == ("cenc", encryption.keys[KeyLabel.AUDIO].key_id)
+    assert read_protection(init.replace(b"enca", b"mp4a")) is None
+    segment = (folder / "tree" / "a_eng" / "00002.m4s").read_bytes()
+    assert is_encrypted(segment)
+    at = segment.rindex(b"senc")
+    assert not is_encrypted(segment[:at] + b"free" + segment[at + 4 :]), "the second fragment counts too"
 
 
 @pytest.mark.parametrize("data", [b"", b"\0\0\0\0moov", b"\xff\xff\xff\xffmoof", b"\0\0\0\x08moof", b"abc"])
 def test_damaged_boxes_are_clear(data):
     assert read_protection(data) is None
     assert not is_encrypted(data)
+
+
+def order(film, scheme):
+    return IngestRequest(film, title="Film", content_id="film", preset="ultrafast", rungs=1, encryption=scheme)
 
 
 def test_the_same_film_encrypted_is_a_new_publication(films, kitchen_in, tmp_path):

@@ -36,7 +36,7 @@ def test_what_is_missing_is_named(steps, folder):
     for rung in PLAN.rungs:
         rung.file(folder.encoded).write_bytes(b"x")
     assert missing(lambda: steps.thumbnails(PLAN, folder)) == ("audio/a_eng",)
-    assert missing(lambda: steps.verify(PLAN, folder)) == ("package",)
+    assert missing(lambda: steps.verify(folder)) == ("package",)
 
 
 def test_a_rung_that_is_joined_needs_no_chunk(steps, folder):
