@@ -19,7 +19,8 @@ HERE = "here"
 _DASH = "urn:mpeg:dash:schema:mpd:2011"
 _XSI = "http://www.w3.org/2001/XMLSchema-instance"
 _STEERING = "#EXT-X-CONTENT-STEERING:"
-_NAMED = ("#EXT-X-STREAM-INF:", "#EXT-X-I-FRAME-STREAM-INF:", "#EXT-X-MEDIA:")
+_IMAGES = "#EXT-X-IMAGE-STREAM-INF:"
+_NAMED = ("#EXT-X-STREAM-INF:", "#EXT-X-I-FRAME-STREAM-INF:", "#EXT-X-MEDIA:", _IMAGES)
 _PATHWAY = re.compile(r',?PATHWAY-ID="[^"]*"')
 _GROUP = re.compile(r'\b(GROUP-ID|AUDIO|VIDEO|SUBTITLES)="([^"]*)"')
 _URI = re.compile(r'\bURI="([^"]*)"')
@@ -53,7 +54,7 @@ def _on_pathway(lines: list[str], name: str, base: str) -> list[str]:
     made = []
     for line in lines:
         if line.startswith(_NAMED):
-            variant = not line.startswith("#EXT-X-MEDIA:")
+            variant = not line.startswith(("#EXT-X-MEDIA:", _IMAGES))
             text = _GROUP.sub(rf'\1="\2-{name}"', line) if base else line
             text = _URI.sub(lambda found: f'URI="{base}{found[1]}"', text)
             made.append(f'{text},PATHWAY-ID="{name}"' if variant else text)

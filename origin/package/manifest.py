@@ -46,7 +46,7 @@ def finish_manifest(
         folder = _folders(group)[0]
         if folder in labels:
             _set_label(group, labels[folder])
-        elif not _is_trick_mode(group):
+        else:
             group.set("startWithSAP", "1")
             group.set("frameRate", plan.rate.text.removesuffix("/1"))
             _replace_roles(group, ("main",))
@@ -63,10 +63,6 @@ def _folders(group: Element) -> list[str]:
     if not found:
         raise Bug("the packager's manifest has an AdaptationSet without segments")
     return found
-
-
-def _is_trick_mode(group: Element) -> bool:
-    return any("trickmode" in one.get("schemeIdUri", "") for one in group.findall(dash("EssentialProperty")))
 
 
 def _next_id(period: Element) -> int:

@@ -13,12 +13,11 @@ from origin.encode.source import UNKNOWN_LANGUAGE
 
 MASTER, MANIFEST = "master.m3u8", "manifest.mpd"
 INIT, PLAYLIST, I_FRAMES = "init.mp4", "main.m3u8", "iframe.m3u8"
-_TRICK = "trick"
 
 
 @dataclass(frozen=True, slots=True)
 class PackagedStream:
-    """A stream of CMAF: a track of the plan, or the trick-play stream that DASH has of the lowest rung.
+    """A stream of CMAF: a track of the plan.
 
     `name`: the track's in the plan; `folder`: in the tree; `label`: whose key encrypts it, None for text.
     """
@@ -28,7 +27,6 @@ class PackagedStream:
     file: Path
     label: KeyLabel | None
     track: VideoRung | AudioTrack | TextTrack
-    trick_play: bool = False
 
 
 def rendition_folder(name: str, publication: int) -> str:
@@ -49,12 +47,6 @@ def packaged_streams(plan: EncodePlan, encoded: Path, text: Path, publication: i
         )
         for rung in plan.rungs
     ]
-    lowest = plan.rungs[0]
-    name = f"{lowest.name}{_TRICK}"
-    trick = rendition_folder(name, publication)
-    streams.append(
-        PackagedStream(name, trick, lowest.file(encoded), label_of_lines(lowest.lines), lowest, trick_play=True)
-    )
     for track in plan.audio:
         folder = rendition_folder(track.name, publication)
         streams.append(PackagedStream(track.name, folder, track.file(encoded), KeyLabel.AUDIO, track))
@@ -102,8 +94,6 @@ def _fields(stream: PackagedStream, publication: int) -> list[dict[str, str]]:
     }
     track = stream.track
     if isinstance(track, VideoRung):
-        if stream.trick_play:
-            return [segments | {"stream": "video", "trick_play_factor": "1", "dash_only": "1"}]
         names = {"playlist_name": f"{stream.folder}/{PLAYLIST}", "iframe_playlist_name": f"{stream.folder}/{I_FRAMES}"}
         return [segments | {"stream": "video"} | names]
     # The packager refuses `und`, and two letters that it does not know.

@@ -193,12 +193,10 @@ def _write_playlists(
 ) -> dict[str, IFrameRates]:
     """Write the media playlists of CMAF and the `pssh` boxes of init segments; returns the rates of I-frames."""
     plan = request.plan
-    names = {*(rung.name for rung in plan.rungs), *(track.name for track in plan.audio)}
     rates = {}
     for name, track in packaged.items():
         folder, own = tree / track.folder, signals.get(track.folder)
-        if name in names:
-            (folder / PLAYLIST).write_text(hls_media.write_rendition(track, own), encoding="utf-8")
+        (folder / PLAYLIST).write_text(hls_media.write_rendition(track, own), encoding="utf-8")
         if (folder / I_FRAMES).exists():
             segments = parse_media((folder / I_FRAMES).read_text(encoding="utf-8")).segments
             (folder / I_FRAMES).write_text(hls_media.write_i_frames(segments, own), encoding="utf-8")

@@ -124,11 +124,12 @@ async def _read_one(reader: TitleReader, record: FileRecord, facts: TitleFacts) 
     except StorageFailed as error:
         facts.findings.append(Finding(Check.OBJECTS, path, str(error)))
         return
+    if data:
+        facts.sizes[path] = len(data)
     fault = _content_fault(record, data)
     if fault:
         facts.findings.append(Finding(Check.OBJECTS, path, fault))
         return
-    facts.sizes[path] = len(data)
     ending = path.rpartition(".")[2]
     if ending in _KEPT:
         facts.texts[path] = data

@@ -27,8 +27,6 @@ def shown(folder, timescale=1000, durations="4000 4240"):
 MPD = (
     '<MPD xmlns="urn:mpeg:dash:schema:mpd:2011" mediaPresentationDuration="PT8.26S"><Period>'
     f'<AdaptationSet id="2" contentType="video" frameRate="25000/1000">{shown("v240")}{shown("v360")}</AdaptationSet>'
-    '<AdaptationSet id="3" contentType="video"><EssentialProperty schemeIdUri="http://dashif.org/guidelines/trickmode"'
-    f' value="2"/>{shown("v240trick")}</AdaptationSet>'
     f'<AdaptationSet id="0" contentType="audio" lang="en">{shown("a_eng", 48000, "192512 191488 11520")}'
     "</AdaptationSet>"
     '<AdaptationSet id="1" contentType="audio" lang="fr"><Role schemeIdUri="urn:mpeg:dash:role:2011" value="main"/>'
@@ -36,8 +34,7 @@ MPD = (
     f'<AdaptationSet id="4" contentType="text" lang="en">{shown("t_eng")}</AdaptationSet></Period></MPD>'
 ).encode()
 PACKAGED = {
-    name: PackagedTrack(name, "x", 1000, (4000, 4240), (1, 1))
-    for name in ("v240", "v360", "v240trick", "a_fra", "a_fra_51")
+    name: PackagedTrack(name, "x", 1000, (4000, 4240), (1, 1)) for name in ("v240", "v360", "a_fra", "a_fra_51")
 } | {"a_eng": PackagedTrack("a_eng", "x", 48000, (192512, 203008), (1, 1))}
 
 
@@ -62,7 +59,7 @@ def roles(group):
 def test_each_sound_track_is_a_set_of_its_own():
     """Players switch within a set: from 5.1 to stereo, they must not."""
     found = dict(groups(finished()))
-    assert list(found) == ["v240", "v240trick", "a_eng", "a_fra", "a_fra_51", "t_eng", "thumbs"]
+    assert list(found) == ["v240", "a_eng", "a_fra", "a_fra_51", "t_eng", "thumbs"]
     ids = [group.get("id") for group in found.values()]
     assert len(set(ids)) == len(ids)
     assert len(found["v240"].findall(dash("Representation"))) == 2
@@ -71,7 +68,6 @@ def test_each_sound_track_is_a_set_of_its_own():
 def test_roles_labels_and_accessibility():
     found = dict(groups(finished()))
     assert roles(found["v240"]) == roles(found["a_eng"]) == ["main"]
-    assert roles(found["v240trick"]) == []
     assert roles(found["a_fra"]) == roles(found["a_fra_51"]) == ["commentary"]
     assert roles(found["t_eng"]) == ["caption"]
     assert found["a_fra_51"].findtext(dash("Label")) == "Le film, commenté"

@@ -34,22 +34,22 @@ def test_folders_of_publications():
     """The first has no number."""
     assert [rendition_folder("v720", number) for number in (1, 2, 12)] == ["v720", "v720-2", "v720-12"]
     assert {one["segment_template"].split("/")[0] for one in fields(2)} == {
-        "v240-2", "v360-2", "v240trick-2", "a_eng-2", "a_fra-2", "a_fra_51-2", "s_eng-2", "t_eng-2",
+        "v240-2", "v360-2", "a_eng-2", "a_fra-2", "a_fra_51-2", "s_eng-2", "t_eng-2",
     }  # fmt: skip
 
 
 def test_each_track_is_a_stream():
-    """Subtitles twice: WebVTT for HLS, wvtt for DASH, where dash.js needs an init segment. Trick play for DASH only."""
+    """Subtitles twice: WebVTT for HLS, wvtt for DASH, where dash.js needs an init segment."""
     kinds = [(one["stream"], one.get("format"), one.get("hls_only"), one.get("dash_only")) for one in fields()]
     assert kinds == [
-        ("video", None, None, None), ("video", None, None, None), ("video", None, None, "1"),
+        ("video", None, None, None), ("video", None, None, None),
         *[("audio", None, None, None)] * 3, ("text", None, "1", None), ("text", "vtt+mp4", None, "1"),
     ]  # fmt: skip
 
 
 def test_an_encrypted_title_has_a_label_on_picture_and_sound():
     assert labels_of_plan(PLAN) == (KeyLabel.SD, KeyLabel.AUDIO)
-    assert [one.get("drm_label") for one in fields(encrypted=True)] == ["SD"] * 3 + ["AUDIO"] * 3 + [None] * 2
+    assert [one.get("drm_label") for one in fields(encrypted=True)] == ["SD"] * 2 + ["AUDIO"] * 3 + [None] * 2
     assert not any("drm_label" in one for one in fields())
 
 

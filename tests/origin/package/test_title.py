@@ -30,7 +30,7 @@ def test_the_tree(clear):
     """A folder a track, none with a number of another publication; top files beside it."""
     _, folder = clear
     assert {file.name for file in (folder / "tree").iterdir()} == {
-        "v240-2", "v360-2", "v240trick-2", "a_eng-2", "a_fra-2", "a_fra_51-2", "s_eng-2", "t_eng-2", "thumbs-2", "ts",
+        "v240-2", "v360-2", "a_eng-2", "a_fra-2", "a_fra_51-2", "s_eng-2", "t_eng-2", "thumbs-2", "ts",
     }  # fmt: skip
     assert {file.name for file in (folder / "tree" / "ts").iterdir()} == {"v240-2", "v360-2", "a_fra-2"}
     tops = {file.name for file in (folder / "tops").iterdir()}
@@ -106,12 +106,12 @@ def test_steering_is_named_in_every_top_file(clear):
 
 
 def test_an_encrypted_title(packaged_film):
-    """All picture and sound, trick play too, under the key of its label; no MPEG-TS, no encrypted text."""
+    """All picture and sound, under the key of its label; no MPEG-TS, no encrypted text."""
     packaged, folder, encryption = packaged_film("cbcs")
     assert packaged.encryption.key_ids == {"SD": "1" * 32, "AUDIO": "3" * 32}
     assert "ts" not in packaged.streams
     assert not (folder / "tree" / "ts").exists()
-    for track in ("v240", "v360", "v240trick", "a_eng", "a_fra", "a_fra_51"):
+    for track in ("v240", "v360", "a_eng", "a_fra", "a_fra_51"):
         key = encryption.keys[KeyLabel.SD if track.startswith("v") else KeyLabel.AUDIO].key_id
         assert read_protection((folder / "tree" / track / "init.mp4").read_bytes()) == ("cbcs", key)
         for segment in (folder / "tree" / track).glob("*.m4s"):

@@ -32,7 +32,7 @@ def test_a_damaged_title(published, capsys):
         assert run(settings(store), title.content_id) == 1
         lines = capsys.readouterr().out.splitlines()
         assert lines[0].startswith("objects: v240/00001.m4s: its content is not that which was published")
-        assert lines[-1].endswith("findings")
+        assert lines[-1].endswith(": 1 finding")
         assert run(settings(store, format="json"), title.content_id) == 1
         told = json.loads(capsys.readouterr().out)
         assert (told["contentId"], told["whole"]) == ("film1", False)
