@@ -113,8 +113,8 @@ async def edge(folder):
 
     async def answer(request):
         path = request.match_info["path"]
-        file = folder / path if "/" in path else folder / "top-1" / path
-        return web.FileResponse(file, headers={"Access-Control-Allow-Origin": "*"})
+        (publication,) = folder.glob("publication-1-*")
+        return web.FileResponse(publication / path, headers={"Access-Control-Allow-Origin": "*"})
 
     application = web.Application()
     application.router.add_get("/{path:.*}", answer)
