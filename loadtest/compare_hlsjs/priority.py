@@ -1,7 +1,8 @@
 """Keeps a browser at the priority of this process, and says how long it waited for a CPU.
 
-Chromium gives its renderers a lower priority than its parent has, whatever that is: on a busy machine the page is
-starved, the virtual player is not, and the two differ for no reason of theirs.
+Chromium gives its renderers a lower priority than its parent has, whatever that is, and is a session of its own, which
+Linux schedules as a group apart (sched(7), autogroup): on a busy machine the page is starved, the virtual player is
+not, and the two differ for no reason of theirs.
 """
 
 from __future__ import annotations
@@ -39,6 +40,14 @@ def waited_s(thread: int, proc: Path = _PROC) -> float:
         return 0.0
 
 
+def share_priority(pid: int, priority: int, proc: Path = _PROC) -> None:
+    """Give a process's session the priority besides other sessions, where the kernel groups by them."""
+    group = proc / str(pid) / "autogroup"
+    with contextlib.suppress(OSError, ValueError):
+        if int(group.read_text().rpartition(" ")[2]) != priority:
+            group.write_text(str(priority))
+
+
 class SamePriority:
     """Set again and again, since the browser starts processes and changes their priorities while it runs."""
 
@@ -60,7 +69,8 @@ class SamePriority:
     def set_once(self) -> None:
         """Give every thread of every descendant this process's priority."""
         own = os.getpriority(os.PRIO_PROCESS, 0)
-        for pid in descendants(os.getpid()):
+        for pid in (os.getpid(), *descendants(os.getpid())):
+            share_priority(pid, own)
             for thread in threads(pid):
                 self._last[thread] = waited_s(thread) or self._last.get(thread, 0.0)
                 self._first.setdefault(thread, self._last[thread])

@@ -2,7 +2,9 @@ import os
 import subprocess
 import sys
 
-from loadtest.compare_hlsjs.priority import SamePriority, descendants, threads, waited_s
+import pytest
+
+from loadtest.compare_hlsjs.priority import SamePriority, descendants, share_priority, threads, waited_s
 
 
 def test_every_thread_that_this_process_has_started_gets_its_priority():
@@ -30,6 +32,15 @@ def test_every_thread_that_this_process_has_started_gets_its_priority():
             assert kept.waited_s >= 0.0
         finally:
             one.stdin.close()
+
+
+@pytest.mark.parametrize(("text", "written"), [("/autogroup-7 nice 0\n", "-15"), ("/autogroup-7 nice -15\n", None)])
+def test_a_session_gets_the_priority_once(tmp_path, text, written):
+    (tmp_path / "7").mkdir()
+    (tmp_path / "7/autogroup").write_text(text)
+    share_priority(7, -15, tmp_path)
+    assert (tmp_path / "7/autogroup").read_text() == (written or text)
+    share_priority(8, -15, tmp_path)
 
 
 def test_the_wait_of_a_thread_is_read_from_its_schedstat(tmp_path):
