@@ -14,7 +14,7 @@ from kernel.errors import Bug, MatineeError
 from origin.encode.plan import EncodePlan
 from origin.encode.source import counted
 from origin.ingest import probe
-from origin.ingest.encode_tracks import describe_plan, describe_sound
+from origin.ingest.describe_plan import describe_plan, describe_sound
 from origin.ingest.ingest_request import IngestRequest
 from origin.ingest.progress import Progress
 from origin.ingest.subprocesses import Programs

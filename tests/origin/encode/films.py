@@ -2,6 +2,9 @@
 
 import subprocess
 
+from origin.encode.audio import encode_audio
+from origin.encode.video import encode_chunk, join_rung
+
 FILTERS = ["-f", "lavfi", "-i"]
 
 
@@ -126,3 +129,13 @@ class FilmMaker:
         maps = ["-map", "0", "-map", "1", "-map", "2", "-t", "4", "-c:a:0", "aac", "-c:a:1", "ac3"]
         flags = ["-disposition:a:0", "comment", "-disposition:a:1", "default", "-preset", "ultrafast"]
         return self.run("surround.mkv", *video, *sound, *maps, *flags)
+
+
+def encode_all(film, plan, tools, folder):
+    """Every step of a plan that encodes, one after the other."""
+    for rungs in plan.groups():
+        made = [encode_chunk(tools, plan, rungs, chunk, film, folder, lambda _: None) for chunk in plan.chunks]
+        for index, rung in enumerate(rungs):
+            join_rung(tools, plan, rung, [files[index] for files in made], folder)
+    for track in plan.audio:
+        encode_audio(tools, plan, track, film, folder, lambda _: None)

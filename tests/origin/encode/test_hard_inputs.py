@@ -16,9 +16,8 @@ from origin.encode.profile import PROFILES
 from origin.encode.source import Crop, DropReason, Dynamic, Fields
 from origin.encode.text import extract_text
 from origin.encode.video import encode_chunk, join_rung
-from origin.ingest.encode_tracks import encode_tracks
 from origin.ingest.probe import probe
-from tests.origin.encode.films import FilmMaker
+from tests.origin.encode.films import FilmMaker, encode_all
 
 
 @pytest.fixture(scope="session")
@@ -38,7 +37,7 @@ def encode(tools, tmp_path):
     def run(film, profile="default", **changes):
         options = msgspec.structs.replace(PROFILES[profile], **({"preset": "ultrafast", "rungs": 1} | changes))
         plan = plan_encode(probe(tools, film), options)
-        encode_tracks(film, plan, tools, tmp_path, lambda _: None)
+        encode_all(film, plan, tools, tmp_path)
         return plan, check_encoded(tools, plan, tmp_path)
 
     return run
