@@ -12,6 +12,7 @@ from typing import Any
 import msgspec
 
 from kernel.errors import BadRequest
+from kernel.titles import clean_title, without_control_characters
 
 _MAX_BYTES = 1 << 20
 _COUNTRY = re.compile(r"[A-Z]{2}", re.ASCII)
@@ -60,7 +61,7 @@ def choose_title(given: str | None, metadata: Mapping[str, Any], film: Path) -> 
     """The given title, else that of the metadata, else one made from the file name."""
     text = given or metadata.get("title") or film.stem.replace("_", " ").replace(".", " ")
     text = str(text).encode("utf-8", "replace").decode("utf-8")
-    clean = " ".join("".join(mark if mark.isprintable() else " " for mark in text).split())
+    clean = clean_title(without_control_characters(text))
     return clean[:300] or "Untitled"
 
 

@@ -13,6 +13,7 @@ from typing import Annotated, Any
 import msgspec
 from msgspec import UNSET, Meta, Struct, UnsetType
 
+from kernel.titles import clean_title, has_control_characters
 from kernel.vocabulary import Tier
 from services.catalogue.licence import MAX_TIME, MAX_WINDOWS, Window, Windows, normalise_windows
 from services.catalogue.title import MAX_POPULARITY, Artwork, Country, Kind, Person, Title, Word, normalise_countries
@@ -132,16 +133,6 @@ def check_line(found: TitleLine, content_id: str | None = None) -> ImportedTitle
         aliases=_words([clean_title(alias) for alias in found.aliases or ()]),
     )
     return ImportedTitle(title, given)
-
-
-def clean_title(text: str) -> str:
-    """A title in composed form (NFC), with single spaces: the same title typed on another system is the same."""
-    return " ".join(unicodedata.normalize("NFC", text).split())
-
-
-def has_control_characters(text: str) -> bool:
-    """Whether a text has control characters. Joiners, soft hyphens and marks of direction belong to many scripts."""
-    return any(unicodedata.category(letter) in ("Cc", "Cs", "Zl", "Zp") for letter in text)
 
 
 def _licence(found: TitleLine) -> tuple[bool, tuple[str, ...] | None, Windows | None]:

@@ -25,11 +25,12 @@ def names(folder):
     return asyncio.run(read())
 
 
-@pytest.mark.parametrize("form", ["lines", "list", "packed", "bom", "windows"])
+@pytest.mark.parametrize("form", ["lines", "list", "packed", "bom", "windows", "blank-lines-list"])
 def test_each_form_of_file_is_read(tmp_path, form):
     lines = "\n".join(json.dumps(title) for title in GOOD).encode()
     body = {
         "lines": lines, "list": json.dumps(GOOD, indent=1).encode(), "packed": gzip.compress(lines),
+        "blank-lines-list": b"\n \n" + json.dumps(GOOD, indent=1).encode(),
         "bom": b"\xef\xbb\xbf" + lines, "windows": lines.replace(b"\n", b"\r\n") + b"\r\n\r\n",
     }[form]  # fmt: skip
     file = tmp_path / "films"

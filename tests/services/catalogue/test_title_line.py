@@ -6,7 +6,7 @@ import pytest
 
 from kernel.vocabulary import is_content_id
 from services.catalogue.title import is_licensed
-from services.catalogue.title_line import LineError, parse_line, stable_content_id
+from services.catalogue.title_line import LineError, export_line, parse_line, stable_content_id
 
 
 def line(**fields):
@@ -101,3 +101,20 @@ def test_what_a_title_cannot_be_is_named(line, field):
     error = parse_line(json.dumps(line).encode())
     assert isinstance(error, LineError)
     assert error.field.startswith(field)
+
+
+def test_a_title_in_nfc_and_nfd_is_one_title_although_it_made_two():
+    composed, decomposed = (parse_line(line(title=t)) for t in ("Am\u00e9lie", "Ame\u0301lie"))
+    assert composed.title == decomposed.title
+
+
+def test_titles_keep_joiners_soft_hyphens_and_marks_of_direction():
+    for title in ("\u0645\u06cc\u200c\u062e", "soft\u00adhyphen", "\u200fabc"):
+        assert parse_line(line(title=title)).title.title == title
+
+
+def test_original_titles_and_aliases_survive_an_export():
+    fields = {"title": "Spirited Away", "originalTitle": "\u5343\u3068\u5343\u5c0b", "aliases": ["Chihiro", "Chihiro"]}
+    title = parse_line(line(**fields)).title
+    assert title.aliases == ("Chihiro",)
+    assert parse_line(line(**export_line(title))).title == title
