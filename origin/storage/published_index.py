@@ -20,6 +20,7 @@ from cachetools import LRUCache
 from kernel.errors import StorageFailed
 from kernel.http.dates import format_date
 from kernel.store_faults import StoreFault
+from origin.package.languages import language_tag
 from origin.storage.library import Library
 from origin.storage.records import CHANGE_MARK, FileRecord, TitleRecord, digest, object_key, title_key
 from origin.stores.object_store import StoreFailed
@@ -201,4 +202,15 @@ class PublishedIndex:
 def library_fields(record: TitleRecord) -> dict[str, object]:
     """The fields of a title in `/library`; how it was encoded stays private."""
     fields: dict[str, object] = msgspec.to_builtins(record)
-    return {name: value for name, value in fields.items() if name not in PRIVATE_FIELDS}
+    shown = {name: value for name, value in fields.items() if name not in PRIVATE_FIELDS}
+    return shown | {"tracks": _list_tracks(record)}
+
+
+def _list_tracks(record: TitleRecord) -> list[dict[str, str]]:
+    """The languages that viewers can choose; stereo and 5.1 of one track are one choice."""
+    audio = [("audio", one.language, one.title) for one in record.sound]
+    text = [("subtitles", one.language, one.title) for one in record.text]
+    return [
+        {"kind": kind, "language": language_tag(language), "name": name}
+        for kind, language, name in dict.fromkeys((*audio, *text))
+    ]

@@ -5,7 +5,8 @@ import pytest
 from kernel.errors import StorageFailed
 from kernel.store_faults import StoreFault
 from origin.storage.library import Library
-from origin.storage.published_index import PublishedIndex
+from origin.storage.published_index import PublishedIndex, library_fields
+from origin.storage.records import AudioRendition, TextRendition, TitleRecord
 from origin.stores.folder import open_folder
 from origin.stores.object_store import StoreFailed
 from tests.doubles.object_store import WrappedStore
@@ -162,3 +163,14 @@ async def test_a_store_of_an_older_version_is_served_as_it_is(tmp_path, made_tit
     assert top.key == "media/old/top-2/master.m3u8"
     current = await Library(store).current(await Library(store).title("old"))
     assert [one.path for one in current.objects()] == ["v240/1.m4s", "master.m3u8"]
+
+
+def test_a_listed_title_names_the_languages_that_viewers_can_choose():
+    """The catalogue read `tracks`, which no title had, so nobody's preferred language was offered."""
+    fields = dict.fromkeys(TitleRecord.__struct_fields__) | {"renditions": (), "publications": ()}
+    sound = tuple(AudioRendition(name, "deu", 128_000, channels) for name, channels in (("a1", 2), ("a1s", 6)))
+    record = TitleRecord(**fields | {"sound": sound, "text": (TextRendition("t1", "und", "Signs"),)})
+    assert library_fields(record)["tracks"] == [
+        {"kind": "audio", "language": "de", "name": ""},
+        {"kind": "subtitles", "language": "", "name": "Signs"},
+    ]
