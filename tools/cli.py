@@ -46,6 +46,10 @@ COMMANDS = (
         "Check a published title: every file, playlist and segment.",
         ("content",),
     ),
+    Command("origin jobs", "origin.jobs.jobs_command", "Show the ingest jobs of an origin; cancel or retry one."),
+    Command(
+        "origin worker", "origin.jobs.work.worker_command", "Encode for the ingest jobs of an origin on another host."
+    ),
     Command("origin", "origin.__main__", "Run the origin: serve the library of packaged titles."),
     Command(
         "origin scrub",

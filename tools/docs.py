@@ -1,6 +1,6 @@
-"""Generate the reference pages from the code: settings, counters and log fields, errors, states of a fill.
+"""Generate the reference pages from the code: settings, counters and log fields, errors, states of fills and jobs.
 
-python -m tools.docs            writes docs/{settings,counters,errors,fills}.md
+python -m tools.docs            writes docs/{settings,counters,errors,fills,job-states}.md
 python -m tools.docs --check    prints what differs and fails if anything does
 
 Over 300 lines because each page is one function here, and they share how tables are written.
@@ -19,6 +19,7 @@ from cache.fills import fill_state
 from edge.serve import response_state
 from kernel import errors, fetch_reasons, store_faults, vocabulary
 from kernel.settings.table import Setting, table, tables_of
+from origin.jobs import alerts, job_graph, job_states, retry_policy
 from tools import cli
 from tools.cli import COMMANDS, Command
 
@@ -249,6 +250,36 @@ def fills_page() -> str:
     return "\n".join(lines) + "\n"
 
 
+def jobs_page() -> str:
+    """docs/job-states.md: the states of ingest and its words, from the tables the code runs on."""
+    lines = [
+        MADE,
+        "# The states of ingest jobs",
+        "",
+        "Titles, jobs and steps move by the tables of `origin/jobs/job_states.py`; the diagrams are drawn from them.",
+        "",
+        "```",
+        textwrap.dedent((job_states.__doc__ or "").split("\n\n", 1)[1]).rstrip(),
+        "```",
+    ]
+    diagrams = (
+        ("A title", job_states.diagram(job_states.CONTENT_TRANSITIONS)),
+        ("A job", job_states.diagram(job_states.JOB_TRANSITIONS, job_states.ENDED_JOBS)),
+        ("A step", job_states.diagram(job_states.STEP_TRANSITIONS, job_states.ENDED_STEPS)),
+    )
+    for heading, diagram in diagrams:
+        lines += ["", f"## {heading}", "", "```mermaid", diagram, "```"]
+    tables: dict[str, Mapping[Any, str]] = {
+        "What each step does": job_graph.STEP_SENTENCES,
+        "Why a step or a job failed": retry_policy.FAILURE_SENTENCES,
+        "Alerts": alerts.ALERT_SENTENCES,
+    }
+    for heading, sentences in tables.items():
+        lines += ["", f"## {heading}", ""]
+        lines += rows(("Word", "Meaning"), [(f"`{word}`", sentence) for word, sentence in sentences.items()])
+    return "\n".join(lines) + "\n"
+
+
 def _drawn(diagram: str, docstring: str | None) -> list[str]:
     """A table of states: its diagram, and what its module's docstring says of each state."""
     words = textwrap.dedent((docstring or "").split("\n\n", 1)[1]).rstrip()
@@ -276,6 +307,7 @@ def pages(missing: list[str]) -> dict[Path, str]:
         folder / "counters.md": counters_page(counters, fields),
         folder / "errors.md": errors_page(),
         folder / "fills.md": fills_page(),
+        folder / "job-states.md": jobs_page(),
     }
 
 

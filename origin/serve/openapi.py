@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from httpd.openapi import Operation, Parameter, make_document
+from httpd.openapi import API_KEY, Operation, Parameter, make_document
+from origin.jobs.service.operations import OPERATIONS as CONTENT_OPERATIONS
 
 _MEDIA_PARAMETERS = (
     Parameter(
@@ -42,4 +43,10 @@ _OPERATIONS = (
     Operation("GET", "/openapi.json", "This document", responses={"200": "The document"}),
 )
 
-DOCUMENT = make_document("Matinee origin", "1", _OPERATIONS, description="Serves the library of packaged titles.")
+DOCUMENT = make_document(
+    "Matinee origin",
+    "1",
+    (*_OPERATIONS, *CONTENT_OPERATIONS),
+    description="Serves the library of packaged titles, and takes films in.",
+    security_schemes={"apiKey": API_KEY},
+)
