@@ -7,7 +7,7 @@ FRESH ?= 0
 REGIONS ?= 1
 TEST_WORKERS ?= 2
 
-.PHONY: help up setup setup-dev test check bench faults-ingest soak loadtest measure eval-search fleet-sim lock proto docs fmt clean
+.PHONY: help up setup setup-dev test check bench faults-ingest eval-recommend soak loadtest measure eval-search fleet-sim lock proto docs fmt clean
 
 help: ## List the targets
 	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' Makefile
@@ -32,6 +32,8 @@ bench: setup-dev ## Benchmark against nginx, Varnish and libCacheSim
 
 faults-ingest: setup-dev ## Kill the origin, workers and encoders 200 times over ten ingests (FAULTS_ARGS="--seed 1 --kills 50")
 	@$(PY) -m tests.faults $(FAULTS_ARGS)
+eval-recommend: setup-dev ## Compare the recommendations with other models (EVAL_ARGS="FOLDER" of a MovieLens data set)
+	@$(PY) -m tools.eval_recommend $(EVAL_ARGS)
 
 soak: setup-dev ## Run ten minutes of faults, purges and crashes, checking every byte (SOAK_ARGS="--seed 1 --minutes 2")
 	@$(PY) -m tests.soak $(SOAK_ARGS)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from services.bounded_blas import bound_blas_threads
 from services.server import serve
 from services.settings import ServicesSettings, check_settings
 
@@ -11,4 +12,5 @@ SETTINGS = ServicesSettings
 def run(settings: ServicesSettings) -> int:
     """Serve until stopped."""
     check_settings(settings)
+    bound_blas_threads()
     return serve(settings)

@@ -34,7 +34,6 @@ from services.catalogue.store import CatalogueStore
 from services.catalogue_adapters import (
     CatalogueForControl,
     CatalogueForPlayback,
-    CatalogueForRecommend,
     CatalogueForSearch,
 )
 from services.counters import Counters
@@ -382,27 +381,15 @@ class _Builder:
         self.ready.append(service.ready)
 
     async def _recommend(self) -> None:
-        from services.recommend.routes import RecommendRoutes
-        from services.recommend.service import RecommendService
-        from services.recommend.store import FeedbackStore
+        from services.recommend_assembly import Surroundings, build_recommend
 
-        settings = self.settings
-        store = FeedbackStore(locate_database(settings, "recommend"))
-        await store.open()
-        self.stack.push_async_callback(store.close)
-        self.personal_data.append(store)
-        self.retention.append(RetentionRule("feedback", settings.feedback_keep, store.delete_before))
-        service = RecommendService(
-            CatalogueForRecommend(self.store, self.feed),
-            store,
-            self.clock,
-            self.counters,
-            train_pause=settings.train_pause,
-            trend_half_life=settings.trend_half_life,
-        )
-        self.routes += RecommendRoutes(service, self.clock).routes()
-        self.tasks += [service.follow_titles, service.keep_model_fitted, service.writes.run]
-        self.ready.append(service.ready)
+        around = Surroundings(self.clock, self.counters, self.stack, self.store, self.feed, self.users, self.events)
+        built = await build_recommend(self.settings, around)
+        self.routes += built.routes
+        self.tasks += built.tasks
+        self.ready += built.ready
+        self.personal_data.append(built.store)
+        self.retention.append(RetentionRule("feedback", self.settings.feedback_keep, built.store.delete_before))
 
     def _gateway(self) -> None:
         settings = self.settings

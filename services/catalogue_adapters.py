@@ -7,9 +7,9 @@ from collections.abc import AsyncIterator
 from kernel.clock import Clock
 from services.catalogue.feed import ChangeFeed
 from services.catalogue.store import CatalogueStore
-from services.catalogue.title import Change, Playable, Title, is_available, judge_title
+from services.catalogue.title import Change, Kind, Playable, Title, is_available, judge_title
 from services.playback.start.eligibility import Availability, PlaybackTitle, PlaybackTrack, TitleEncryption
-from services.recommend.service import RecommendTitle
+from services.recommend.titles import RecommendTitle, TitleText
 from services.search.index.entry import IndexedPerson, IndexedTitle
 
 
@@ -116,10 +116,6 @@ class CatalogueForRecommend:
         """The sequence number of the latest change."""
         return await self._store.head()
 
-    async def exists(self, content_id: str) -> bool:
-        """Whether the catalogue has this title."""
-        return await self._store.get(content_id) is not None
-
     async def follow(self, after: int) -> AsyncIterator[tuple[int, list[RecommendTitle]]]:
         """Yield (sequence number, changed titles) after `after`."""
         async for batch in self._feed.follow(after):
@@ -129,7 +125,31 @@ class CatalogueForRecommend:
 def _shown(change: Change) -> RecommendTitle:
     title = change.title
     countries = () if change.deleted else title.countries  # a deleted title is licensed nowhere
-    return RecommendTitle(title.content_id, countries, title.popularity, title.playable is not None)
+    published = title.playable.published if title.playable is not None else ""
+    return RecommendTitle(
+        title.content_id,
+        countries,
+        title.popularity,
+        title.playable is not None,
+        title.maturity,
+        title.kind in (Kind.FILM, Kind.SERIES),
+        title.title,
+        title.genres,
+        title.year,
+        published[:10] or str(title.year or ""),
+        as_title_text(title),
+    )
+
+
+async def read_title_texts(store: CatalogueStore) -> dict[str, TitleText]:
+    """What training knows of each title besides its viewers."""
+    return {title.content_id: as_title_text(title) async for title in store.export_titles()}
+
+
+def as_title_text(title: Title) -> TitleText:
+    """What recommendations know of a title besides its viewers."""
+    people = dict.fromkeys((*title.cast, *(person.name for person in title.people)))
+    return TitleText(title.genres, title.year, tuple(people)[:20], f"{title.title} {title.description[:4_000]}")
 
 
 class CatalogueForControl:

@@ -57,8 +57,18 @@ COUNTERS = (
         ("kind", "outcome"),
     ),
     Row("matinee_recommend_events_total", "counter", "Feedback events stored."),
-    Row("matinee_recommend_train_seconds", "gauge", "Duration of the latest fit in seconds."),
-    Row("matinee_recommend_trained_events", "gauge", "Events in the current model."),
+    Row(
+        "matinee_recommend_lists_total",
+        "counter",
+        "Lists, by what made them (blend, trend, trend-late, trend-broken, trend-no-model).",
+        ("source",),
+    ),
+    Row("matinee_recommend_list_seconds", "histogram", "Time to make a list that was not made just before."),
+    Row("matinee_recommend_model_info", "gauge", "1 for the version of the model that is served.", ("version",)),
+    Row("matinee_recommend_model_made_seconds", "gauge", "When the served model was trained, in Unix seconds."),
+    Row("matinee_recommend_model_failures_total", "counter", "Models that could not be loaded."),
+    Row("matinee_recommend_trainings_total", "counter", "Trainings that the service ran, by outcome.", ("outcome",)),
+    Row("matinee_recommend_viewers", "gauge", "Viewers whose marks are in memory."),
 )
 """Every counter of the services."""
 
@@ -86,8 +96,13 @@ class Counters:
         self.rebuilds = self._counter("matinee_search_rebuilds_total")
         self.events = self._counter("matinee_recommend_events_total")
         self.player_events = self._counter("matinee_events_total")
-        self.train_seconds = self._gauge("matinee_recommend_train_seconds")
-        self.trained_events = self._gauge("matinee_recommend_trained_events")
+        self.lists = self._counter("matinee_recommend_lists_total")
+        self.list_seconds = self._histogram("matinee_recommend_list_seconds")
+        self.model_info = self._gauge("matinee_recommend_model_info")
+        self.model_made = self._gauge("matinee_recommend_model_made_seconds")
+        self.model_failures = self._counter("matinee_recommend_model_failures_total")
+        self.trainings = self._counter("matinee_recommend_trainings_total")
+        self.viewers_held = self._gauge("matinee_recommend_viewers")
 
     def _counter(self, name: str) -> Counter:
         row = self._rows[name]

@@ -2,9 +2,20 @@
 
 from __future__ import annotations
 
-from services.events.record import Kind, Record
+import asyncio
+from collections.abc import Sequence
+
+import msgspec
+
+from kernel.clock import Clock
+from kernel.errors import StorageFailed
+from services.events.consumers import ConsumerCursors
+from services.events.readers import EventReader
+from services.events.record import Kind, Record, decode_record
 from services.events.segment_log import EventAppender
 from services.playback.sessions.records import PlaybackRecord
+from services.recommend.events import FeedbackEvent
+from services.recommend.signals import signal_of_playback
 
 
 class EventsForPlayback:
@@ -17,3 +28,34 @@ class EventsForPlayback:
         """Store a record; it is on the disk on return. Raises Overloaded, StorageFailed."""
         sessions = (record.session_id,)
         await self._log.append(Record(Kind.PLAYBACK, record.at, record.body, record.subject, sessions, record.country))
+
+
+class EventsForRecommend:
+    """The event log for recommendations: the ends of playback sessions."""
+
+    def __init__(self, reader: EventReader, cursors: ConsumerCursors, clock: Clock) -> None:
+        self._reader = reader
+        self._cursors = cursors
+        self._clock = clock
+
+    async def read(self, cursor: int) -> tuple[int, Sequence[FeedbackEvent]]:
+        """(the next cursor, the signals up to it), waiting for the next records. Raises StorageFailed."""
+        page = await self._reader.read(cursor)
+        signals = []
+        for framed in page.records:
+            if framed.payload is None:
+                continue
+            try:
+                record = decode_record(framed.payload)
+            except msgspec.DecodeError:
+                continue
+            if record.kind is Kind.PLAYBACK:
+                signals.append(signal_of_playback(record.body, record.subject, record.received, record.country))
+        return page.cursor, [one for one in signals if one is not None]
+
+    async def acknowledge(self, cursor: int) -> None:
+        """Let the log delete what is before the cursor. Raises StorageFailed."""
+        try:
+            await asyncio.to_thread(self._cursors.acknowledge, "recommend", cursor, self._clock.wall())
+        except OSError as error:
+            raise StorageFailed(f"the cursor of the event log cannot be written: {error}") from error

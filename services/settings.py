@@ -112,8 +112,15 @@ class ServicesSettings:
     trend_half_life: float = setting(
         DURATION, "3d", "Time after which an event has half its weight in the trends.", least=60
     )
-    train_pause: float = setting(
-        DURATION, "2s", "How long feedback is collected before the recommendations are refitted.", least=0.05
+    train_every: float = setting(
+        DURATION, "1h", "How often the recommendations are trained while feedback comes in; 0 never.", least=0
+    )
+    recommend_deadline: float = setting(
+        DURATION, "20ms", "Time after which a list is the country's trend instead.", least=0.001, most=10
+    )
+    recommend_memory: int = setting(SIZE, "256MiB", "Memory for what viewers watched.", least=1 << 20)
+    recommend_diversity: int = setting(
+        INTEGER, "30", "How far the titles of a row differ from each other, in percent.", least=0, most=100
     )
     signup_tier: str = setting(choice(*Tier), "hd", "The plan of a new account: the renditions it may watch.")
     signup_streams: int = setting(INTEGER, "2", "The plan of a new account: screens at once.", least=1, most=100)

@@ -10,6 +10,7 @@ from cachetools import TTLCache
 from services.http.caller import AccountCaller, VerifyAccess
 from services.http.request_context import request_context
 from services.playback.viewer import Viewer, ViewerPlan
+from services.recommend.viewers import ViewerRules
 from services.users.account import KIDS_MATURITY, Plan, shown_maturity
 from services.users.service import UserService
 from services.users.store.user_store import UserStore
@@ -47,6 +48,18 @@ class MaturityLimits:
             # A profile that is gone sees what children see, until its token expires.
             self._known[caller.profile_id] = KIDS_MATURITY if found is None else shown_maturity(found.profile)
         return self._known[caller.profile_id]
+
+
+class UsersForRecommend:
+    """Accounts for recommendations."""
+
+    def __init__(self, store: UserStore) -> None:
+        self._store = store
+
+    async def find_rules(self, profile_id: str) -> ViewerRules | None:
+        """What a profile may be shown, and whether it consents; None if there is no such profile."""
+        profile = await self._store.profiles.find_profile(profile_id)
+        return None if profile is None else ViewerRules(shown_maturity(profile), profile.consent)
 
 
 class UsersForPlayback:

@@ -11,14 +11,18 @@ from aiohttp import web
 from kernel.auth.geo import country_code
 from kernel.documents import BadDocument, is_broken, load_json, shown, whole_numbers
 from kernel.errors import BadRequest
+from kernel.user_id import MAX_USER_ID, USER_ID, is_user_id
 from kernel.vocabulary import CONTENT_ID, is_content_id
 
 MAX_BODY_BYTES = 64 * 1024
 CONTENT_ID_SCHEMA: dict[str, object] = {"type": "string", "pattern": f"^{CONTENT_ID.pattern}$"}
 COUNTRY_SCHEMA: dict[str, object] = {"type": "string", "pattern": "^[A-Za-z]{2}$"}
-USER_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:@+-]{0,127}", re.ASCII)
-"""A userId: a profile's id, ours or one from imported events."""
-USER_ID_SCHEMA: dict[str, object] = {"type": "string", "pattern": f"^{USER_ID.pattern}$"}
+USER_ID_SCHEMA: dict[str, object] = {
+    "type": "string",
+    "minLength": 1,
+    "maxLength": MAX_USER_ID,
+    "pattern": f"^{USER_ID.pattern.encode('ascii').decode('unicode_escape')}$",
+}
 T = TypeVar("T", bound=msgspec.Struct)
 
 
@@ -86,8 +90,10 @@ def content_id(value: str) -> str:
 
 def user_id(value: str) -> str:
     """Validate a userId. Raises BadRequest."""
-    if not USER_ID.fullmatch(value):
-        raise BadRequest(400, "user-id", "`userId` must be 1 to 128 letters, digits and . _ : @ + -, no mark first")
+    if not is_user_id(value):
+        raise BadRequest(
+            400, "user-id", f"`userId` must be 1 to {MAX_USER_ID} visible characters, with single spaces between"
+        )
     return value
 
 

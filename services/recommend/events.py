@@ -1,16 +1,17 @@
-"""Feedback events, their weights, and the parser of an events file's lines. Pure."""
+"""Feedback events, their identity, and the parser of an events file's lines. Pure."""
 
 from __future__ import annotations
 
+import hashlib
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
+from kernel.user_id import MAX_USER_ID, is_user_id
 from kernel.vocabulary import is_content_id
 
 HEADER = ("userId", "contentId", "action", "value", "timestamp")
-MAX_USER_LENGTH = 128
 MAX_TIMESTAMP = 4102444800.0
 """The year 2100 in Unix seconds: larger timestamps are in other units."""
 
@@ -22,11 +23,16 @@ class Action(StrEnum):
     LIKE = "LIKE"
     DISLIKE = "DISLIKE"
     WATCH = "WATCH"
+    CLICK = "CLICK"
+    """Opened the title's page, from a list or a search."""
 
 
 @dataclass(frozen=True, slots=True)
 class FeedbackEvent:
-    """One piece of feedback; `value` is the share watched (0 to 1) or None, `at` in Unix seconds."""
+    """One piece of feedback; `value` is the share watched (0 to 1) or None, `at` in Unix seconds.
+
+    `event_id` is the sender's name of the event: two events of a user with the same one are one event.
+    """
 
     user: str
     content: str
@@ -34,20 +40,14 @@ class FeedbackEvent:
     value: float | None
     at: float
     country: str | None = None
+    event_id: str = ""
 
 
-def event_weight(action: Action, value: float | None) -> float:
-    """The weight of an event for its title; negative for a dislike and for a title left early."""
-    match action:
-        case Action.LIKE:
-            return 3.0
-        case Action.DISLIKE:
-            return -4.0
-        case Action.VIEW:
-            return 1.0
-        case Action.WATCH:
-            share = 1.0 if value is None else value
-            return -0.2 if share < 0.1 else 2.0 * share
+def event_identity(event: FeedbackEvent) -> int:
+    """A signed 64-bit number that is the same for the same event, however often and in whatever order it arrives."""
+    what = event.event_id or f"{event.content}\0{event.action}\0{event.value}\0{event.at!r}"
+    digest = hashlib.blake2b(f"{event.user}\0{bool(event.event_id):d}\0{what}".encode(), digest_size=8).digest()
+    return int.from_bytes(digest, "little", signed=True)
 
 
 def parse_row(row: Sequence[str]) -> FeedbackEvent | tuple[str, str]:
@@ -55,8 +55,8 @@ def parse_row(row: Sequence[str]) -> FeedbackEvent | tuple[str, str]:
     if len(row) != len(HEADER):
         return "", f"has {len(row)} fields instead of {len(HEADER)}: {','.join(HEADER)}"
     user, content, action, value, at = (text.strip() for text in row)
-    if not 0 < len(user) <= MAX_USER_LENGTH or not user.isprintable():
-        return "userId", f"must be 1 to {MAX_USER_LENGTH} printable characters"
+    if not is_user_id(user):
+        return "userId", f"must be 1 to {MAX_USER_ID} visible characters, with single spaces between"
     if not is_content_id(content):
         return "contentId", f"{content!r:.80} is not a valid contentId"
     if action not in Action.__members__:

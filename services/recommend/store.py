@@ -1,46 +1,51 @@
-"""The feedback store: events in order of arrival, read as columns for fitting and by user for tastes."""
+"""The feedback store: events as they came, each once, and the marks that they come to.
+
+Serving and training read the marks, of which there is one for each viewer and title. The events are kept for export,
+and as the log by which other processes see that a viewer's marks have changed.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from pathlib import Path
+from collections.abc import AsyncIterator, Sequence
+from functools import partial
 from typing import Any
 
-import numpy as np
-from sqlalchemy import Column, Float, Index, Integer, MetaData, Table, Text, delete, func, select
+from sqlalchemy import (
+    Connection,
+    and_,
+    bindparam,
+    case,
+    delete,
+    func,
+    or_,
+    select,
+)
+from sqlalchemy.ext.asyncio import AsyncConnection
 
-from services.recommend.events import Action, FeedbackEvent, event_weight
-from services.recommend.model import EventColumns
-from services.recommend.ranking import Taste
+from services.recommend.curation import CurationStore
+from services.recommend.events import FeedbackEvent, event_identity
+from services.recommend.marks import Mark, gather_marks
+from services.recommend.schema import MIGRATIONS, events, facts, marks
 from system.database.database import Database
 from system.database.engine import DatabaseAddress
-from system.database.migrations import Migrations, adopt_tables
 
-tables = MetaData()
-events = Table(
-    "events",
-    tables,
-    Column("id", Integer, primary_key=True),
-    Column("user", Text, nullable=False),
-    Column("content", Text, nullable=False),
-    Column("action", Text, nullable=False),
-    Column("value", Float),
-    Column("at", Float, nullable=False),
-    Column("country", Text),
-)
-Index("events_by_user", events.c.user, events.c.at)
+MAX_MARKS = 20_000
+"""Marks of one viewer that are read; nobody watches so many titles."""
 
-MAX_EVENTS_PER_USER = 1000
-"""Latest events of a user that form their taste."""
-
-MIGRATIONS = Migrations(tables, Path(__file__).with_name("migrations"), "0001", adopt_tables("events"))
+MarkRow = tuple[str, int, int, int, float, float]
+"""(content, verdict, viewed, clicked, share, at)."""
+UserMarkRow = tuple[str, str, int, int, int, float, float, str]
+"""(user, content, verdict, viewed, clicked, share, at, country)."""
 
 
 class FeedbackStore:
-    """Events, as they came."""
+    """Events and marks; several processes may open it."""
+
+    name = "recommend"
 
     def __init__(self, address: DatabaseAddress) -> None:
         self._database = Database(address, MIGRATIONS, "recommend")
+        self.curation = CurationStore(self._database)
 
     async def open(self) -> None:
         """Open or create the database. Raises StorageFailed."""
@@ -50,80 +55,121 @@ class FeedbackStore:
         """Close the database."""
         await self._database.close()
 
-    async def add_events(self, batch: Sequence[FeedbackEvent]) -> None:
-        """Add events in one transaction."""
-        rows = [_row(event) for event in batch]
-        async with self._database.write() as connection:
-            await connection.execute(events.insert(), rows)
+    async def add_events(
+        self, batch: Sequence[FeedbackEvent], received: float, cursor: tuple[str, int] | None = None
+    ) -> int:
+        """Add events in one transaction, and how many are new. `received` in Unix seconds.
 
-    name = "recommend"
+        `cursor` (name, value): where the reader of another log goes on once these are stored.
+        """
+        async with self._database.write() as connection:
+            if cursor is not None:
+                await self._set_fact(connection, *cursor)
+            if not batch:
+                return 0
+            before = await _head(connection)
+            insert = self._database.insert(events).on_conflict_do_nothing(index_elements=["identity"])
+            await connection.execute(insert, [_event_row(event, received) for event in batch])
+            await connection.execute(self._merge_statement(), [_mark_row(one) for one in gather_marks(batch, received)])
+            count = select(func.count()).select_from(events).where(events.c.id > before)
+            return int((await connection.execute(count)).scalar_one())
+
+    def _merge_statement(self) -> Any:
+        """The statement form of `merge_marks`."""
+        insert = self._database.insert(marks)
+        new, held = insert.excluded, marks.c
+        verdict_wins = or_(
+            new.verdict_at > held.verdict_at,
+            and_(new.verdict_at == held.verdict_at, new.verdict < held.verdict),
+        )
+        newer = or_(new.at > held.at, and_(new.at == held.at, new.country > held.country))
+        values = {
+            "verdict": case((verdict_wins, new.verdict), else_=held.verdict),
+            "verdict_at": case((verdict_wins, new.verdict_at), else_=held.verdict_at),
+            "country": case((newer, new.country), else_=held.country),
+        }
+        for name in ("viewed", "clicked", "share", "at", "received"):
+            values[name] = case((new[name] > held[name], new[name]), else_=held[name])
+        return insert.on_conflict_do_update(index_elements=["user", "content"], set_=values)
 
     async def export_person(self, account_id: str, profiles: Sequence[str]) -> list[dict[str, Any]]:
         """The feedback of a person's profiles, oldest first."""
         query = select(events).where(events.c.user.in_([account_id, *profiles])).order_by(events.c.id)
         async with self._database.read() as connection:
             rows = (await connection.execute(query)).mappings().all()
-        return [{name: value for name, value in row.items() if name != "id"} for row in rows]
+        return [
+            {name: value for name, value in row.items() if name not in ("id", "identity", "received")} for row in rows
+        ]
 
     async def erase_person(self, account_id: str, profiles: Sequence[str]) -> None:
-        """Delete the feedback of a person's profiles; the next fit of the model knows nothing of it."""
+        """Delete the feedback of a person's profiles; the next training knows nothing of it."""
+        users = [account_id, *profiles]
         async with self._database.write() as connection:
-            await connection.execute(delete(events).where(events.c.user.in_([account_id, *profiles])))
+            for table in (events, marks):
+                await connection.execute(delete(table).where(table.c.user.in_(users)))
+            await self._set_fact(connection, "erasures", await _fact(connection, "erasures") + 1)
         await self._database.scrub()
 
     async def delete_before(self, moment: float) -> int:
-        """Delete feedback from before a moment (Unix seconds). Returns how many events there were."""
+        """Delete feedback that came in before a moment (Unix seconds), and how many events there were.
+
+        What was imported counts from its import, however old it was then.
+        """
         async with self._database.write() as connection:
-            return (await connection.execute(delete(events).where(events.c.at < moment))).rowcount
+            await connection.execute(delete(marks).where(marks.c.received < moment))
+            return (await connection.execute(delete(events).where(events.c.received < moment))).rowcount
 
     async def head(self) -> int:
         """The number of the latest event; 0 if there is none."""
         async with self._database.read() as connection:
-            return int((await connection.execute(select(func.coalesce(func.max(events.c.id), 0)))).scalar_one())
+            return await _head(connection)
 
-    async def read_taste(self, user: str) -> Taste:
-        """The taste of a user from their latest events; the last like or dislike of a title wins."""
-        query = select(events.c.content, events.c.action, events.c.value).where(events.c.user == user)
-        query = query.order_by(events.c.at.desc(), events.c.id.desc()).limit(MAX_EVENTS_PER_USER)
+    async def fact(self, name: str) -> int:
+        """A number that is kept under a name: `erasures`, or the cursor of another log; 0 if it was never set."""
         async with self._database.read() as connection:
-            rows = (await connection.execute(query)).all()
-        liked: dict[str, float] = {}
-        verdict: dict[str, str] = {}
-        for number, (content, action, value) in enumerate(rows):
-            if action in (Action.LIKE, Action.DISLIKE):
-                verdict.setdefault(content, action)
-            gain = max(0.0, event_weight(Action(action), value)) * 0.98 ** min(number, 200)  # recent events weigh more
-            liked[content] = liked.get(content, 0.0) + gain
-        disliked = frozenset(content for content, action in verdict.items() if action == Action.DISLIKE)
-        for content in disliked:
-            liked.pop(content, None)
-        return Taste(liked, frozenset(content for content, _, _ in rows), disliked)
+            return await _fact(connection, name)
 
-    async def read_columns(self) -> EventColumns:
-        """All events as columns."""
-        query = select(events.c.user, events.c.content, events.c.action, events.c.value, events.c.at, events.c.country)
-        users, items, countries = _Numbering(), _Numbering(), _Numbering()
-        user, item, gain, at, country = [], [], [], [], []
+    async def read_events(self, after: int, limit: int) -> list[tuple[int, str, str, str, float, str | None]]:
+        """(id, user, content, action, at, country) of the events after a number, at most `limit`."""
+        columns = (events.c.id, events.c.user, events.c.content, events.c.action, events.c.at, events.c.country)
+        query = select(*columns).where(events.c.id > after).order_by(events.c.id).limit(limit)
         async with self._database.read() as connection:
-            async for row in await connection.stream(query):
-                user.append(users.number_of(row[0]))
-                item.append(items.number_of(row[1]))
-                gain.append(event_weight(Action(row[2]), row[3]))
-                at.append(row[4])
-                country.append(countries.number_of(row[5]) if row[5] else -1)
-        return EventColumns(
-            users=users.names,
-            items=items.names,
-            countries=countries.names,
-            user=np.array(user, dtype=np.int64),
-            item=np.array(item, dtype=np.int64),
-            weight=np.array(gain, dtype=np.float64),
-            at=np.array(at, dtype=np.float64),
-            country=np.array(country, dtype=np.int64),
-        )
+            return [tuple(row) for row in await connection.execute(query)]
+
+    async def read_marks(self, user: str) -> list[MarkRow]:
+        """A viewer's marks, in no order. Raises StorageFailed."""
+        return await self._database.run_read(partial(_marks_of, user))
+
+    async def read_all_marks(self, batch: int = 10_000) -> AsyncIterator[Sequence[UserMarkRow]]:
+        """All marks, each viewer's together, in batches."""
+        async with self._database.read() as connection:
+            async for rows in (await connection.stream(_ALL)).partitions(batch):
+                yield rows
+
+    async def _set_fact(self, connection: AsyncConnection, name: str, value: int) -> None:
+        insert = self._database.insert(facts)
+        update = insert.on_conflict_do_update(index_elements=["name"], set_={"value": insert.excluded.value})
+        await connection.execute(update, {"name": name, "value": value})
 
 
-def _row(event: FeedbackEvent) -> dict[str, str | float | None]:
+_MARK = (marks.c.content, marks.c.verdict, marks.c.viewed, marks.c.clicked, marks.c.share, marks.c.at)
+_OF_USER = select(*_MARK).where(marks.c.user == bindparam("user"))
+_ALL = select(marks.c.user, *_MARK, marks.c.country).order_by(marks.c.user, marks.c.content)
+
+
+def _marks_of(user: str, connection: Connection) -> list[MarkRow]:
+    return [tuple(row) for row in connection.execute(_OF_USER, {"user": user}).fetchmany(MAX_MARKS)]
+
+
+async def _head(connection: AsyncConnection) -> int:
+    return int((await connection.execute(select(func.coalesce(func.max(events.c.id), 0)))).scalar_one())
+
+
+async def _fact(connection: AsyncConnection, name: str) -> int:
+    return int((await connection.execute(select(facts.c.value).where(facts.c.name == name))).scalar() or 0)
+
+
+def _event_row(event: FeedbackEvent, received: float) -> dict[str, str | float | int | None]:
     return {
         "user": event.user,
         "content": event.content,
@@ -131,19 +177,21 @@ def _row(event: FeedbackEvent) -> dict[str, str | float | None]:
         "value": event.value,
         "at": event.at,
         "country": event.country,
+        "identity": event_identity(event),
+        "received": received,
     }
 
 
-class _Numbering:
-    """Assigns numbers from 0 to names in order of appearance."""
-
-    def __init__(self) -> None:
-        self.names: list[str] = []
-        self._known: dict[str, int] = {}
-
-    def number_of(self, name: str) -> int:
-        """The number of a name."""
-        number = self._known.setdefault(name, len(self.names))
-        if number == len(self.names):
-            self.names.append(name)
-        return number
+def _mark_row(mark: Mark) -> dict[str, str | float | int]:
+    return {
+        "user": mark.user,
+        "content": mark.content,
+        "verdict": int(mark.verdict),
+        "verdict_at": mark.verdict_at,
+        "viewed": int(mark.viewed),
+        "clicked": int(mark.clicked),
+        "share": mark.share,
+        "at": mark.at,
+        "country": mark.country,
+        "received": mark.received,
+    }

@@ -128,7 +128,7 @@ async def start(tmp_path, clock):
 
 @asynccontextmanager
 async def running(data, clock, flags):
-    flags = {"data": str(data), "listen": "127.0.0.1:0", "insecure_dev": "on", "train_pause": "0.05", **flags}
+    flags = {"data": str(data), "listen": "127.0.0.1:0", "insecure_dev": "on", **flags}
     settings = resolve(ServicesSettings, flags={name: [text] for name, text in flags.items() if text is not None})
     async with AsyncExitStack() as stack:
         services = await build_services(settings, clock, stack)

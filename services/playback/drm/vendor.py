@@ -14,9 +14,9 @@ from enum import StrEnum
 import aiohttp
 import structlog
 
+from kernel.circuit_breaker import CircuitBreaker
 from kernel.clock import Clock
 from services.counters import Counters
-from services.playback.drm.circuit_breaker import CircuitBreaker
 from services.playback.drm.entitlement import HEADER
 
 log = structlog.get_logger()

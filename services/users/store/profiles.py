@@ -31,6 +31,13 @@ class ProfileTable:
         async with self._database.read() as connection:
             return [read_profile(row) for row in (await connection.execute(query)).mappings()]
 
+    async def find_profile(self, profile_id: str) -> Profile | None:
+        """A profile by its id alone; None if there is none."""
+        query = select(profiles).where(profiles.c.profile_id == profile_id)
+        async with self._database.read() as connection:
+            row = (await connection.execute(query)).mappings().first()
+        return None if row is None else read_profile(row)
+
     async def add_profile(self, account_id: str, profile: Profile) -> Profile:
         """Add a profile; its id is made here. Raises TooMany, StorageFailed."""
         made = Profile(**{**profile_values(profile), "profile_id": f"p-{token_hex(12)}"})

@@ -43,7 +43,9 @@ def test_ids_are_checked():
     assert params.content_id("film-1") == "film-1"
     assert reason(params.content_id, "../x") == "content-id"
     assert params.user_id("guest-1@x") == "guest-1@x"
-    for bad in ("", "a b", "x" * 129, "é", "-x", "a\n"):
+    for good in ("user/7", "auth0|abc", "müller", "-x", "Jo Doe", "😀"):
+        assert params.user_id(good) == good
+    for bad in ("", " a", "a  b", "x" * 129, "a\n", "a\u200b", "\ue000"):
         assert reason(params.user_id, bad) == "user-id"
 
 

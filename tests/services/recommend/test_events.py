@@ -1,14 +1,16 @@
-"""Lines of an events file, and what events weigh."""
+"""Lines of an events file, and the identity of events."""
 
 import pytest
 
-from services.recommend.events import Action, FeedbackEvent, event_weight, parse_row
+from services.recommend.events import Action, FeedbackEvent, event_identity, parse_row
 
 
 def test_a_row_is_read_as_written():
     assert parse_row(["u1", "film-1", "WATCH", "0.5", "1700000000"]) == FeedbackEvent(
         "u1", "film-1", Action.WATCH, 0.5, 1.7e9
     )
+    for user in ("user/7", "auth0|abc", "müller"):
+        assert parse_row([user, "f", "VIEW", "", "1"]).user == user
     assert parse_row([" u1 ", "film-1", "LIKE", "", "1700000000.5"]).value is None
 
 
@@ -34,7 +36,17 @@ def test_a_bad_row_names_its_field(row, field):
     assert found[0] == field
 
 
-def test_likes_say_most_and_early_drop_offs_speak_against():
-    assert event_weight(Action.LIKE, None) > event_weight(Action.WATCH, 1.0) > event_weight(Action.VIEW, None) > 0
-    assert event_weight(Action.WATCH, 0.05) < 0
-    assert event_weight(Action.DISLIKE, None) < 0
+def test_an_event_is_the_same_event_however_often_it_comes():
+    event = FeedbackEvent("u", "f", Action.WATCH, 0.5, 1.7e9)
+    assert event_identity(event) == event_identity(FeedbackEvent("u", "f", Action.WATCH, 0.5, 1.7e9, "DE"))
+    others = [
+        FeedbackEvent("v", "f", Action.WATCH, 0.5, 1.7e9),
+        FeedbackEvent("u", "g", Action.WATCH, 0.5, 1.7e9),
+        FeedbackEvent("u", "f", Action.VIEW, 0.5, 1.7e9),
+        FeedbackEvent("u", "f", Action.WATCH, None, 1.7e9),
+        FeedbackEvent("u", "f", Action.WATCH, 0.5, 1.7e9 + 0.001),
+        FeedbackEvent("u", "f", Action.WATCH, 0.5, 1.7e9, event_id="1"),
+    ]
+    assert len({event_identity(one) for one in [event, *others]}) == 7
+    named = [FeedbackEvent("u", "f", Action.VIEW, None, at, event_id="app-1") for at in (1.0, 2.0)]
+    assert event_identity(named[0]) == event_identity(named[1])

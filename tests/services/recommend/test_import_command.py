@@ -41,3 +41,22 @@ def test_bad_lines_are_named_and_good_ones_kept(tmp_path, capfd):
     assert "line 5:" in err
     assert "skipped 3 invalid lines" in err
     assert count(tmp_path / "data") == 2
+
+
+def test_the_same_file_imported_twice_stores_each_event_once(tmp_path, capsys):
+    file = tmp_path / "events.csv"
+    file.write_bytes(HEAD + b"u1,a,WATCH,0.5,1700000000\nu1,a,WATCH,0.5,1700000000\nu2,a,LIKE,,1700000000\n")
+    settings = EventsSettings(tmp_path / "data", None, None)
+    assert run(settings, str(file)) == 0
+    assert "2 events stored; 1 were stored before" in capsys.readouterr().out
+    assert run(settings, str(file)) == 0
+    assert "0 events stored; 3 were stored before" in capsys.readouterr().out
+    assert count(tmp_path / "data") == 2
+
+
+def test_lines_may_end_with_a_bare_cr(tmp_path):
+    file = tmp_path / "events.csv"
+    lines = b"".join(b"u%d,a,LIKE,,1700000000\r" % number for number in range(500))
+    file.write_bytes(HEAD.replace(b"\n", b"\r") + lines)
+    assert run(EventsSettings(tmp_path / "data", None, None), str(file)) == 0
+    assert count(tmp_path / "data") == 500

@@ -1,4 +1,4 @@
-"""A circuit breaker: after repeated failures of a vendor, requests fail at once instead of waiting for it. Pure.
+"""A circuit breaker: after repeated failures, requests fail at once instead of waiting. Pure.
 
 Closed: requests pass. Open: none pass for `open_seconds`. Then one request is a probe: its success closes the breaker,
 its failure opens it again.
@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 @dataclass
 class CircuitBreaker:
-    """The state of one vendor. `failures` in a row open it; times are monotonic seconds."""
+    """The state of one thing that may fail. `failures` in a row open it; times are monotonic seconds."""
 
     failures: int = 5
     open_seconds: float = 10.0
@@ -29,11 +29,11 @@ class CircuitBreaker:
         return True
 
     def record_success(self) -> None:
-        """The vendor answered."""
+        """It answered."""
         self._failed = 0
 
     def record_failure(self, now: float) -> bool:
-        """The vendor failed; True if this opened the breaker."""
+        """It failed; True if this opened the breaker."""
         self._failed += 1
         self._next_probe = now + self.open_seconds
         return self._failed == self.failures

@@ -1,6 +1,6 @@
 """The circuit breaker, by events."""
 
-from services.playback.drm.circuit_breaker import CircuitBreaker
+from kernel.circuit_breaker import CircuitBreaker
 
 
 def broken(now=0.0):

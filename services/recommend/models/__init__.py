@@ -1,0 +1,1 @@
+"""The models of recommendations: arrays in, arrays out. Pure: NumPy and SciPy, seeds and time passed in."""

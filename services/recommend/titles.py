@@ -1,0 +1,44 @@
+"""What recommendations know of a title, and whom they may show it to. Pure, and without NumPy, which is an extra."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+
+@dataclass(frozen=True, slots=True)
+class TitleText:
+    """What is known of a title besides its viewers."""
+
+    genres: tuple[str, ...] = ()
+    year: int | None = None
+    people: tuple[str, ...] = ()
+    text: str = ""
+
+
+class RecommendTitle(NamedTuple):
+    """A title for recommendations.
+
+    `countries` None = everywhere; `maturity` None = for all ages; `is_listed`: a whole film or series, no episode;
+    `published` sorts by newness: an ISO date, or the year, "" = unknown.
+    """
+
+    content_id: str
+    countries: tuple[str, ...] | None
+    popularity: float
+    playable: bool
+    maturity: int | None = None
+    is_listed: bool = True
+    name: str = ""
+    genres: tuple[str, ...] = ()
+    year: int | None = None
+    published: str = ""
+    text: TitleText = TitleText()
+
+
+class Audience(NamedTuple):
+    """Who a list is for: what may be shown to them. `country` None = unknown, `maturity` None = no limit."""
+
+    country: str | None
+    playable: bool = False
+    maturity: int | None = None

@@ -1,0 +1,90 @@
+"""Builds the recommendations from their parts, for the process that serves them."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any
+
+from kernel.clock import Clock
+from services.catalogue.feed import ChangeFeed
+from services.catalogue.store import CatalogueStore
+from services.catalogue_adapters import CatalogueForRecommend
+from services.counters import Counters
+from services.events.segment_log import SegmentLog
+from services.events_adapters import EventsForRecommend
+from services.http.route import Route
+from services.recommend.followers import RecommendFollowers
+from services.recommend.routes import RecommendRoutes
+from services.recommend.service import RecommendPolicy, RecommendService
+from services.recommend.signals import SignalReader
+from services.recommend.store import FeedbackStore
+from services.recommend.training.schedule import TrainingSchedule
+from services.recommend.training.versions import MODELS_FOLDER, ModelVersions
+from services.recommend.viewers import ViewerDirectory
+from services.settings import ServicesSettings
+from services.storage.location import locate_database
+from services.training_process import run_training
+from services.users.service import UserService
+from services.users_adapters import UsersForRecommend
+
+
+@dataclass(frozen=True)
+class Surroundings:
+    """What the recommendations use of the process that they run in; `users` and `events` where it runs those."""
+
+    clock: Clock
+    counters: Counters
+    stack: AsyncExitStack
+    catalogue: CatalogueStore
+    feed: ChangeFeed
+    users: UserService | None
+    events: SegmentLog | None
+
+
+@dataclass
+class BuiltRecommend:
+    """The routes and tasks of the recommendations, and what must be set before they are ready."""
+
+    store: FeedbackStore
+    routes: tuple[Route, ...]
+    tasks: list[Callable[[], Coroutine[Any, Any, None]]] = field(default_factory=list)
+    ready: list[asyncio.Event] = field(default_factory=list)
+
+
+async def build_recommend(settings: ServicesSettings, around: Surroundings) -> BuiltRecommend:
+    """Build them; the stack closes what they open. Raises StorageFailed."""
+    clock, counters = around.clock, around.counters
+    store = FeedbackStore(locate_database(settings, "recommend"))
+    await store.open()
+    around.stack.push_async_callback(store.close)
+    policy = RecommendPolicy(
+        settings.recommend_deadline,
+        settings.recommend_memory,
+        settings.recommend_diversity / 100,
+        settings.trend_half_life,
+    )
+    service = RecommendService(store, clock, counters, policy)
+    versions = ModelVersions(settings.data / MODELS_FOLDER)
+    titles = CatalogueForRecommend(around.catalogue, around.feed)
+    followers = RecommendFollowers(service, titles, store, versions, clock, counters)
+    viewers = ViewerDirectory(UsersForRecommend(around.users.store) if around.users else None, clock)
+    built = BuiltRecommend(store, RecommendRoutes(service, viewers, store.curation, clock).routes())
+    built.tasks += [
+        followers.follow_titles,
+        followers.follow_events,
+        followers.follow_models,
+        followers.refresh_sets,
+        service.writes.run,
+    ]
+    built.ready += [service.ready, followers.model_checked]
+    if around.events is not None:
+        signals = EventsForRecommend(around.events, around.events.cursors, clock)
+        built.tasks.append(SignalReader(signals, store, clock).run)
+    if settings.train_every > 0:
+        train = partial(run_training, settings)
+        built.tasks.append(TrainingSchedule(store, versions, clock, counters, train, settings.train_every).run)
+    return built

@@ -1,0 +1,74 @@
+"""What is kept of viewers, and when it is read anew."""
+
+import asyncio
+
+import numpy as np
+
+from services.recommend.serving.viewer_states import MAX_AGE_SECONDS, ViewerStates, make_state
+
+ROWS = [
+    ("liked", 1, 0, 0, -1.0, 5.0),
+    ("disliked", -1, 1, 0, -1.0, 4.0),
+    ("left", 0, 1, 0, 0.05, 3.0),
+    ("begun", 0, 0, 0, 0.5, 9.0),
+    ("clicked", 0, 0, 1, -1.0, 1.0),
+]
+
+
+def test_marks_become_a_state():
+    state = make_state(ROWS, 0.0)
+    assert state.liked == ("begun", "liked", "clicked")
+    assert np.allclose(state.weights, [0.75, 1.0, 0.2])
+    assert state.seen == ("begun", "liked", "disliked", "left")
+    assert state.disliked == {"disliked"}
+    assert state.begun == ("begun", "left")
+
+
+class Reader:
+    """Reads of marks, counted; held back while a gate is closed."""
+
+    def __init__(self):
+        self.reads = 0
+        self.gate = asyncio.Event()
+        self.gate.set()
+
+    async def read(self, user):
+        self.reads += 1
+        await self.gate.wait()
+        return ROWS
+
+
+async def test_a_state_is_read_once_until_it_is_forgotten_or_old():
+    reader = Reader()
+    states = ViewerStates(reader.read, 1 << 20)
+    first = await states.find("u", 0.0)
+    assert await states.find("u", 1.0) is first
+    states.forget("u")
+    assert await states.find("u", 2.0) is not first
+    await states.find("u", 3.0 + MAX_AGE_SECONDS)
+    assert reader.reads == 3
+
+
+async def test_an_event_during_a_read_is_not_lost():
+    reader = Reader()
+    states = ViewerStates(reader.read, 1 << 20)
+    reader.gate.clear()
+    async with asyncio.TaskGroup() as group:
+        reading = group.create_task(states.find("u", 0.0))
+        while not reader.reads:
+            await asyncio.sleep(0)
+        states.forget("u")
+        reader.gate.set()
+    assert reading.result().liked
+    assert states.held("u", 0.0) is None
+
+
+async def test_memory_is_bounded_and_those_used_last_stay():
+    states = ViewerStates(Reader().read, 5 * make_state(ROWS, 0.0).size)
+    for number in range(10):
+        await states.find(f"u{number}", 0.0)
+        await states.find("u0", 0.0)
+    assert len(states) == 5
+    assert states.held("u0", 0.0) is not None
+    states.clear()
+    assert len(states) == 0

@@ -1,0 +1,1 @@
+"""Compares the recommendations with other models, on ratings that you have."""
