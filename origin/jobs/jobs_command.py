@@ -101,13 +101,13 @@ def jobs_table(jobs: Sequence[Mapping[str, Any]]) -> Table:
     """The table of jobs, as the API shows them."""
     table = Table(box=None, header_style="bold", pad_edge=False)
     for heading in ("Job", "Title", "Status", "Progress", "", "Step", "Left", "Reason"):
-        table.add_column(heading, overflow="fold" if heading == "Reason" else "ellipsis", no_wrap=heading != "Reason")
+        table.add_column(heading, overflow="fold")
     for job in jobs:
         share, status = float(job["progress"]), str(job["status"])
         left = duration_text(job["etaSeconds"]) if status == "TRANSCODING" and "etaSeconds" in job else ""
         table.add_row(
             job["jobId"], job["contentId"], Text(status, style=_COLOURS.get(status, "")),
-            ProgressBar(total=1.0, completed=share, width=16), f"{share:4.0%}", job["step"], left,
+            ProgressBar(total=1.0, completed=share, width=8), f"{share:4.0%}", job["step"], left,
             job.get("reason", ""),
         )  # fmt: skip
     return table
