@@ -104,7 +104,7 @@ async def test_a_slow_model_falls_back_and_after_some_time_is_asked_again(world,
     def work():
         nonlocal calls
         calls += 1
-        return calls * 0.015
+        return calls * 0.03
 
     world.work_time = work
     for number in range(10):
