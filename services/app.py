@@ -88,6 +88,7 @@ from system.sealing import load_sealing_keys
 
 if TYPE_CHECKING:
     from rpc.control_client import ControlClient
+    from services.search.routes import SearchRoutes
 
 log = structlog.get_logger()
 
@@ -141,6 +142,7 @@ class _Builder:
         self.retention: list[RetentionRule] = []
         self.events: SegmentLog | None = None
         self.users: UserService | None = None
+        self.search: SearchRoutes | None = None
         self.routes: list[Route] = []
         self.tasks: list[Task] = [self.feed.watch]
         self.ready: list[asyncio.Event] = []
@@ -375,7 +377,8 @@ class _Builder:
         learning = Learning(store, self.clock)
         self.stack.callback(service.close)
         limit = no_limit if self.users is None else MaturityLimits(self.users.store, self.clock.mono)
-        self.routes += SearchRoutes(service, learning, limit).routes()
+        self.search = SearchRoutes(service, learning, limit)
+        self.routes += self.search.routes()
         self.routes += SearchOperatorRoutes(service, learning).routes()
         self.tasks += [service.run, service.keep_table, learning.run]
         self.ready.append(service.ready)
@@ -387,6 +390,8 @@ class _Builder:
         built = await build_recommend(self.settings, around)
         self.routes += built.routes
         self.tasks += built.tasks
+        if self.search is not None:
+            self.search.taste = built.favourites.find
         self.ready += built.ready
         self.personal_data.append(built.store)
         self.retention.append(RetentionRule("feedback", self.settings.feedback_keep, built.store.delete_before))

@@ -17,6 +17,7 @@ from services.counters import Counters
 from services.events.segment_log import SegmentLog
 from services.events_adapters import EventsForRecommend
 from services.http.route import Route
+from services.recommend.favourites import Favourites
 from services.recommend.followers import RecommendFollowers
 from services.recommend.routes import RecommendRoutes
 from services.recommend.service import RecommendPolicy, RecommendService
@@ -50,6 +51,7 @@ class BuiltRecommend:
     """The routes and tasks of the recommendations, and what must be set before they are ready."""
 
     store: FeedbackStore
+    favourites: Favourites
     routes: tuple[Route, ...]
     tasks: list[Callable[[], Coroutine[Any, Any, None]]] = field(default_factory=list)
     ready: list[asyncio.Event] = field(default_factory=list)
@@ -72,7 +74,8 @@ async def build_recommend(settings: ServicesSettings, around: Surroundings) -> B
     titles = CatalogueForRecommend(around.catalogue, around.feed)
     followers = RecommendFollowers(service, titles, store, versions, clock, counters)
     viewers = ViewerDirectory(UsersForRecommend(around.users.store) if around.users else None, clock)
-    built = BuiltRecommend(store, RecommendRoutes(service, viewers, store.curation, clock).routes())
+    favourites = Favourites(service, viewers, clock)
+    built = BuiltRecommend(store, favourites, RecommendRoutes(service, viewers, store.curation, clock).routes())
     built.tasks += [
         followers.follow_titles,
         followers.follow_events,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Annotated, Any
 
 import msgspec
@@ -11,7 +11,7 @@ from cachetools import LRUCache
 from msgspec import Meta, Struct
 
 from httpd.openapi import Parameter
-from kernel.errors import BadRequest
+from kernel.errors import BadRequest, Overloaded, StorageFailed
 from services.http import params
 from services.http.body_schema import schema_of
 from services.http.request_context import request_context, viewer_country
@@ -71,8 +71,8 @@ _SUGGESTION = {
 
 MaturityLimit = Callable[[web.Request], Awaitable[int | None]]
 """The highest minimum age that the profile of a request is shown; None = no limit."""
-Taste = Callable[[str, Sequence[str]], Mapping[str, float]]
-"""How well titles fit a profile, 0 to 1, without waiting."""
+Taste = Callable[[str, str | None], Awaitable[Mapping[str, float]]]
+"""The titles that a profile would like in a country, 0 to 1."""
 
 
 class Click(Struct, rename="camel"):
@@ -95,12 +95,12 @@ class SearchRoutes:
         service: SearchService,
         learning: Learning,
         maturity: MaturityLimit = no_limit,
-        taste: Taste | None = None,
     ) -> None:
         self._service = service
         self._learning = learning
         self._maturity = maturity
-        self._taste = taste
+        self.taste: Taste | None = None
+        """Set where recommendations run in the same process; without it all viewers get the same order."""
         self._cache: LRUCache[object, bytes] = LRUCache(MAX_CACHE_BYTES, getsizeof=len)
 
     def routes(self) -> tuple[Route, ...]:
@@ -131,28 +131,28 @@ class SearchRoutes:
         """Search the titles licensed in the viewer's country."""
         country, maturity = viewer_country(request), await self._maturity(request)
         snapshot = self._service.snapshot
-        subject = request_context(request).caller.subject
-        personal = self._taste is not None and subject is not None
+        taste = await self._taste_of(request, country)
         mark = (request.query_string, country, maturity, snapshot.version, self._learning.version)
-        if not personal and (body := self._cache.get(mark)) is not None:
+        if not taste and (body := self._cache.get(mark)) is not None:
             return _json_bytes(body)
         asked = read_parameters(request, country, maturity)
-        taste = self._taste_of(subject) if personal else None
         shown = await self._answer(asked, snapshot, taste)
         body = msgspec.json.encode(shown)
-        if not personal and len(body) < MAX_CACHE_BYTES // 64:
+        if not taste and len(body) < MAX_CACHE_BYTES // 64:
             self._cache[mark] = body
         return _json_bytes(body)
 
-    def _taste_of(self, subject: str | None) -> Callable[[Sequence[str]], Mapping[str, float]] | None:
-        if self._taste is None or subject is None:
-            return None
-        taste, name = self._taste, subject
-        return lambda ids: taste(name, ids)
+    async def _taste_of(self, request: web.Request, country: str | None) -> Mapping[str, float]:
+        """What the viewer would like; nothing for guests and operators, nor while it cannot be read."""
+        account = request_context(request).caller.account
+        if self.taste is None or account is None:
+            return {}
+        try:
+            return await self.taste(account.profile_id, country)
+        except (StorageFailed, Overloaded):
+            return {}
 
-    async def _answer(
-        self, asked: SearchParameters, snapshot: Snapshot, taste: Callable[[Sequence[str]], Mapping[str, float]] | None
-    ) -> Any:
+    async def _answer(self, asked: SearchParameters, snapshot: Snapshot, taste: Mapping[str, float]) -> Any:
         synonyms = self._learning.synonyms
         query = parse_query(asked.text, synonyms)
         if asked.text and not query.lines:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
@@ -54,7 +54,7 @@ class Boosts:
     """What lifts titles for this query and viewer, by contentId: `clicks` and `taste` 0 to 1, `pins` in order."""
 
     clicks: Mapping[str, float] = field(default_factory=dict)
-    taste: Callable[[Sequence[str]], Mapping[str, float]] | None = None
+    taste: Mapping[str, float] = field(default_factory=dict)
     pins: tuple[str, ...] = ()
 
 
@@ -118,8 +118,8 @@ def _place(hit: Hit) -> int:
 def _lift(hits: Sequence[Hit], boosts: Boosts) -> dict[str, float]:
     """What clicks and taste add to the scores of exact matches, in grades."""
     ids = [hit.row.content_id for hit in hits]
-    taste = boosts.taste(ids) if boosts.taste else {}
+    clicks, taste = boosts.clicks, boosts.taste
     return {
-        name: CLICK_WEIGHT * min(1.0, boosts.clicks.get(name, 0.0)) + TASTE_WEIGHT * min(1.0, taste.get(name, 0.0))
+        name: CLICK_WEIGHT * min(1.0, clicks.get(name, 0.0)) + TASTE_WEIGHT * min(1.0, taste.get(name, 0.0))
         for name in ids
     }
