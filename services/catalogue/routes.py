@@ -95,7 +95,7 @@ class CatalogueRoutes:
         return (
             Route(
                 "GET", "/titles", self.list_titles, Access.VIEWER, "Titles licensed in the viewer's country",
-                _PAGE, response=LISTING, errors=(404,),
+                _PAGE, response=LISTING,
             ),
             Route(
                 "GET", "/titles/{contentId}", self.get_title, Access.VIEWER, "One title",
@@ -257,5 +257,5 @@ def decode_cursor(text: str) -> Position:
         raw = base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True)
         position: Position = msgspec.json.decode(raw, type=_Position)
     except (ValueError, binascii.Error, msgspec.DecodeError):
-        raise BadRequest(404, "cursor", "there is no such page: `cursor` is not a `nextCursor` of this API") from None
+        raise BadRequest(400, "cursor", "query parameter `cursor` is not a `nextCursor` of this API") from None
     return position

@@ -3,7 +3,7 @@
 from services.catalogue.store import CatalogueStore
 from services.catalogue.title import Playable, Rendition, Title
 from services.catalogue.title_line import ImportedTitle
-from services.catalogue_adapters import CatalogueForPlayback, CatalogueForRecommend, as_playback_title
+from services.catalogue_adapters import CatalogueForPlayback, as_playback_title
 from system.database.engine import DatabaseAddress
 from tests.doubles.clock import FakeClock
 
@@ -28,15 +28,13 @@ def test_playback_sees_a_film_with_its_licence_in_the_country():
     assert not as_playback_title(Title("a", "A"), None, NOW).published
 
 
-async def test_pictures_and_titles_are_there_or_not(tmp_path):
+async def test_pictures_are_there_or_not(tmp_path):
     store = CatalogueStore(DatabaseAddress(tmp_path / "catalogue.sqlite3"))
     await store.open()
     await store.import_titles([ImportedTitle(FILM, licence_given=True)], NOW)
-    films, shelf = CatalogueForPlayback(store, FakeClock()), CatalogueForRecommend(store, None)
+    films = CatalogueForPlayback(store, FakeClock())
     assert await films.thumbnail("a", "DE") == "p.jpg"
     assert await films.thumbnail("a", "FR") is None
     assert await films.thumbnail("nobody", "DE") is None
     assert await films.playback_title("nobody", "DE") is None
-    assert await shelf.exists("a")
-    assert not await shelf.exists("nobody")
     await store.close()
