@@ -132,7 +132,8 @@ class SearchRoutes:
         country, maturity = viewer_country(request), await self._maturity(request)
         snapshot = self._service.snapshot
         taste = await self._taste_of(request, country)
-        mark = (request.query_string, country, maturity, snapshot.version, self._learning.version)
+        versions = (snapshot.version, self._service.table.version, self._learning.version)
+        mark = (request.query_string, country, maturity, versions)
         if not taste and (body := self._cache.get(mark)) is not None:
             return _json_bytes(body)
         asked = read_parameters(request, country, maturity)
@@ -164,7 +165,7 @@ class SearchRoutes:
         request = SearchRequest(
             query,
             asked.filters,
-            read_hints(asked.text, self._service.genres, synonyms) if query.words else None,
+            read_hints(asked.text, self._service.table.genres, synonyms) if query.words else None,
             asked.limit,
             asked.offset,
             asked.sort,
@@ -182,7 +183,7 @@ class SearchRoutes:
 
     def _count(self, snapshot: Snapshot, asked: SearchParameters, results: Results) -> tuple[dict[str, Any], int]:
         clauses = filter_clauses(asked.filters)
-        facets = count_facets(snapshot, results.everything, clauses, asked.facets, self._service.genres)
+        facets = count_facets(snapshot, results.everything, clauses, asked.facets, self._service.table.names)
         return facets, stages.count_titles(snapshot, results.everything, clauses)
 
     def _trending_rows(self, snapshot: Snapshot, filters: Filters, limit: int) -> list[TitleRow]:

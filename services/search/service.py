@@ -20,6 +20,7 @@ from services.search.index.generations import Generations
 from services.search.index.prefixes import PrefixTable, Suggestion
 from services.search.index.title_index import Snapshot, TitleIndex
 from services.search.query.request import Results, SearchRequest
+from services.search.text.fold import key
 
 log = structlog.get_logger()
 
@@ -50,10 +51,11 @@ class TitleSource(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class PreparedTable:
-    """Suggestions and the names of genres of the index at `version`."""
+    """Suggestions of the index at `version`; `genres` folded, `names` how folded genres and people are shown."""
 
     prefixes: PrefixTable
-    genres: dict[str, str]
+    genres: frozenset[str]
+    names: dict[str, str]
     version: int
 
 
@@ -71,7 +73,7 @@ class SearchService:
         self._cutoff = cutoff
         self._threads = ThreadPoolExecutor(2, thread_name_prefix="search")
         self._index: TitleIndex | None = None
-        self._table = PreparedTable(PrefixTable(()), {}, 0)
+        self._table = PreparedTable(PrefixTable(()), frozenset(), {}, 0)
         self._waiting = 0
         self._broken = asyncio.Event()
         self._changed = asyncio.Event()
@@ -179,9 +181,9 @@ class SearchService:
         return self._index.snapshot
 
     @property
-    def genres(self) -> dict[str, str]:
-        """Folded genres of the catalogue, and how they are shown."""
-        return self._table.genres
+    def table(self) -> PreparedTable:
+        """What is made of all titles together, a few seconds after they changed."""
+        return self._table
 
     def suggest(self, prefix: str, country: str | None, maturity: int | None, limit: int) -> list[Suggestion]:
         """Completions of what a viewer typed."""
@@ -228,8 +230,12 @@ class SearchService:
 
 def _prepare_table(snapshot: Snapshot) -> PreparedTable:
     rows: Sequence[TitleRow] = list(snapshot.rows.values())
-    genres: dict[str, str] = {}
+    genres: set[str] = set()
+    names: dict[str, str] = {}
     for row in rows:
         for folded, shown in row.genres:
-            genres.setdefault(folded, shown)
-    return PreparedTable(PrefixTable(rows), genres, snapshot.version)
+            genres.add(folded)
+            names.setdefault(folded, shown)
+        for shown in row.shown_people:
+            names.setdefault(key(shown), shown)
+    return PreparedTable(PrefixTable(rows), frozenset(genres), names, snapshot.version)

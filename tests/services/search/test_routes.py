@@ -112,6 +112,10 @@ async def test_suggestions_and_trends(place, until):
         return body == [{"text": "Alien", "kind": "title", "contentId": "alien"}]
 
     await until(suggested)
+    # Known under its folded name until now, and kept in the cache of responses: it must be shown as it is written.
+    _, body = await place.get("/search?query=alien&facets=cast,genre")
+    assert {one["value"] for one in body["facets"]["cast"]} == {"Sigourney Weaver"}
+    assert {one["value"] for one in body["facets"]["genre"]} == {"Horror", "Science Fiction"}
     _, people = await place.get("/search/suggest?prefix=wea&limit=5")
     assert people == [{"text": "Sigourney Weaver", "kind": "person"}]
     _, trending = await place.get("/search/trending?limit=2")
