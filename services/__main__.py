@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from services.bounded_blas import bound_blas_threads
 from services.server import serve
 from services.settings import ServicesSettings, check_settings
+from services.training.bounded_blas import bound_blas_threads
 
 SETTINGS = ServicesSettings
 

@@ -27,21 +27,22 @@ from kernel.clock import Clock
 from kernel.errors import BadSettings, StorageFailed
 from kernel.vocabulary import Tier
 from rpc.supervised import TaskSupervisor
-from services.catalogue.feed import ChangeFeed
-from services.catalogue.origin_poll import LibraryPoller
-from services.catalogue.routes import CatalogueRoutes
-from services.catalogue.store import CatalogueStore
-from services.catalogue_adapters import (
+from services.adapters.catalogue import (
     CatalogueForControl,
     CatalogueForPlayback,
     CatalogueForSearch,
 )
+from services.adapters.events import EventsForPlayback
+from services.adapters.users import MaturityLimits, UsersForPlayback, as_access_verifier
+from services.catalogue.feed import ChangeFeed
+from services.catalogue.origin_poll import LibraryPoller
+from services.catalogue.routes import CatalogueRoutes
+from services.catalogue.store import CatalogueStore
 from services.counters import Counters
 from services.credentials import load_signing_key, make_authenticator, make_mailer, read_text
 from services.events.personal_data import EventsOfPerson
 from services.events.routes import EventRoutes
 from services.events.segment_log import Retention, SegmentLog
-from services.events_adapters import EventsForPlayback
 from services.fleet.identity import make_identity
 from services.fleet.licence_sync import LicenceSync
 from services.fleet.signing_key import KeyPublisher
@@ -83,7 +84,6 @@ from services.users.passwords import PasswordThreads
 from services.users.routes import UserRoutes
 from services.users.service import UserPolicy, UserService
 from services.users.store.user_store import UserStore
-from services.users_adapters import MaturityLimits, UsersForPlayback, as_access_verifier
 from system.sealing import load_sealing_keys
 
 if TYPE_CHECKING:

@@ -10,12 +10,13 @@ from functools import partial
 from typing import Any
 
 from kernel.clock import Clock
+from services.adapters.catalogue import CatalogueForRecommend
+from services.adapters.events import EventsForRecommend
+from services.adapters.users import UsersForRecommend
 from services.catalogue.feed import ChangeFeed
 from services.catalogue.store import CatalogueStore
-from services.catalogue_adapters import CatalogueForRecommend
 from services.counters import Counters
 from services.events.segment_log import SegmentLog
-from services.events_adapters import EventsForRecommend
 from services.http.route import Route
 from services.recommend.favourites import Favourites
 from services.recommend.followers import RecommendFollowers
@@ -28,9 +29,8 @@ from services.recommend.training.versions import MODELS_FOLDER, ModelVersions
 from services.recommend.viewers import ViewerDirectory
 from services.settings import ServicesSettings
 from services.storage.location import locate_database
-from services.training_process import run_training
+from services.training.training_process import run_training
 from services.users.service import UserService
-from services.users_adapters import UsersForRecommend
 
 
 @dataclass(frozen=True)

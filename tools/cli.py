@@ -88,9 +88,13 @@ COMMANDS = (
         ("content",),
     ),
     Command("events import", "services.recommend.import_command", "Import viewing events from a CSV file.", ("file",)),
-    Command("recommend train", "services.train_command", "Train the recommendation model now."),
-    Command("recommend versions", "services.versions_command:VERSIONS", "List the trained models and their metrics."),
-    Command("recommend use", "services.versions_command:USE", "Go back to an earlier trained model.", ("version",)),
+    Command("recommend train", "services.training.train_command", "Train the recommendation model now."),
+    Command(
+        "recommend versions",
+        "services.training.versions:VERSIONS",
+        "List the trained models and their metrics.",
+    ),
+    Command("recommend use", "services.training.versions:USE", "Go back to an earlier trained model.", ("version",)),
     Command("token mint", "tools.token.mint", "Mint a viewer's token for a title."),
     Command(
         "token keygen", "tools.token.keygen", "Generate a signing key and the key set that edges verify tokens with."

@@ -20,7 +20,7 @@ from loadtest.runs.platform_folder import MATINEE
 
 SHARES = (0.01, 0.03, 0.10, 0.30, 1.0)
 RAM_SHARE = 0.02
-"""RAM tier by disk tier: 128 GB beside 61 TB are 0.2 %; a small trace needs a few segments in RAM."""
+"""RAM tier by disk tier: 128 GB over 61 TB are 0.2 %; a small trace needs a few segments in RAM."""
 TITLES, SESSIONS, DAYS, SEED = 500, 30_000, 7, 1
 PIECE_S = 40.0
 """Requests of the trace stand for ten segments each: the bytes are the same, and a replay takes a tenth of the time."""

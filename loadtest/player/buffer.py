@@ -98,7 +98,7 @@ class MediaBuffer:
         return self.state is Playback.PLAYING
 
     def append(self, track: str, start: float, end: float, bps: int | None) -> None:
-        """A segment has arrived. `bps` is the rung of a video segment, None for audio beside a video.
+        """A segment has arrived. `bps` is the rung of a video segment, None for audio that accompanies video.
 
         Segments that do not continue the track's buffer (a seek has moved it since) are dropped.
         """

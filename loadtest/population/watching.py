@@ -2,7 +2,7 @@
 
 Sources. Abandonment: 37 % of sessions end within five minutes (Yu et al., EuroSys 2006), about 20 % of views complete
 (Chen et al., "Video browsing: a study of user behavior in online VoD services", ICCCN 2013, 540 million sessions): a
-log-normal with median 5.7 minutes and sigma 1.38 beside 20 % who stay to the end. Patience: viewers begin to leave when
+log-normal with median 5.7 minutes and sigma 1.38, and 20 % who stay to the end. Patience: viewers begin to leave when
 the start takes more than two seconds, 5.8 % of them with each further second (Krishnan and Sitaraman, "Video stream
 quality impacts viewer behavior", IMC 2012). Shares of resuming, seeking and pausing viewers are chosen.
 """

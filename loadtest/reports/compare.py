@@ -1,4 +1,4 @@
-"""Two runs beside each other: `python -m loadtest --compare A.json B.json`. Says when they cannot be compared."""
+"""Compare two runs: `python -m loadtest --compare A.json B.json`. Says when they cannot be compared."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """The report of a run as plain data: what `--json` writes, what the page shows, and what expectations are judged by.
 
-Every figure stands beside the number of players and the generator's own CPU share, since a generator that was too slow
+Every figure comes with the number of players and the generator's own CPU share, since a generator that was too slow
 measures itself. The fields of the first block are fixed; more may be added.
 """
 

@@ -50,7 +50,7 @@ class EncodeProfile(msgspec.Struct, frozen=True):
     rungs: int = 7
     """The most rungs of a set; the lowest and highest are kept longest."""
     surround: bool = True
-    """Keep 5.1 sound as a second rendition beside stereo."""
+    """Keep 5.1 sound as a second rendition besides stereo."""
     loudness: float | None = None
     """Normalise to this many LKFS, such as -24; None: as it is."""
     per_title: bool = False

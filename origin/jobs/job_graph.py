@@ -57,7 +57,7 @@ OPTIONAL_KINDS = frozenset((StepKind.ANNOUNCE,))
 
 _FIRST_WEIGHTS = {StepKind.RECEIVE: 2.0, StepKind.PROBE: 1.0}
 _JOIN_WEIGHT, _TAIL_WEIGHT = 1.0, 2.0
-"""Weights beside the encoding's 100: of all joins together, and of each step after them."""
+"""Weights relative to the encoding's 100: of all joins together, and of each step after them."""
 
 
 class Step(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):

@@ -63,7 +63,7 @@ class JobSettings:
     ingest_max_size: int = setting(SIZE, "128GiB", "The largest film that is taken in.", least=1)
     max_uploads: int = setting(INTEGER, "200", "Unfinished uploads at a time.", least=1, most=1_000_000)
     upload_ttl: float = setting(DURATION, "1d", "How long an unfinished upload may be idle.", least=1)
-    masters: bool = setting(SWITCH, "on", "Keep the films as masters in the store, so that they can be encoded anew.")
+    masters: bool = setting(SWITCH, "on", "Keep the films as masters in the store, so that they can be encoded again.")
     ingest_preset: str | None = setting(TEXT, None, "x264's preset for all jobs. Not set: the profile's.")
     ingest_rungs: int = setting(
         INTEGER, "0", "The most renditions of a ladder; 0: as the profile says.", least=0, most=10

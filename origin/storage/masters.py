@@ -1,4 +1,4 @@
-"""Masters: the films as they were uploaded, kept so that a title can be transcoded anew.
+"""Masters: the films as they were uploaded, kept so that a title can be transcoded again.
 
     masters/<sha256>/master.json           the record, written last
     masters/<sha256>/<number>-<checksum>   its parts

@@ -42,7 +42,7 @@ class ScrubSettings(StoresSettings):
 
     content_id: str | None = setting(TEXT, None, "The contentId of the only title to scrub; not set: all titles.")
     scrub_rate: int = upkeep_setting("scrub_rate")
-    repair: bool = setting(SWITCH, "on", "Whether damaged and missing copies are written anew from a good one.")
+    repair: bool = setting(SWITCH, "on", "Whether to rewrite damaged and missing copies from a good one.")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -27,7 +27,7 @@ class Health(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Repair:
-    """`targets` are written anew from `source`. `is_lost`: no copy is good, and none may be."""
+    """`targets` are rewritten from `source`. `is_lost`: no copy is good, and none may be."""
 
     source: Copy | None
     targets: tuple[Copy, ...]

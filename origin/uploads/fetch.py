@@ -1,4 +1,4 @@
-"""Fetching a film by https: the resolved address is checked and used, redirects are checked anew, and a fetch that
+"""Fetching a film by https: the resolved address is checked and used, redirects are checked again, and a fetch that
 broke off goes on where it was.
 
 No name is resolved twice: a name that leads to a public address when it is checked and to this network a moment later

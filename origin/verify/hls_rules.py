@@ -113,7 +113,7 @@ def _variant_faults(playlist: MultivariantPlaylist, found: Mapping[str, str]) ->
     if "FRAME-RATE" in found and not _DECIMAL.fullmatch(found["FRAME-RATE"]):
         yield "FRAME-RATE is no decimal number"
     if found.get("VIDEO-RANGE") in _HDR and "avc1" in found.get("CODECS", ""):
-        yield f"VIDEO-RANGE={found['VIDEO-RANGE']} beside avc1, which has 8 bits"
+        yield f"VIDEO-RANGE={found['VIDEO-RANGE']} with avc1, which has 8 bits"
     there = {(line.get("TYPE"), line.get("GROUP-ID")) for line in playlist.media}
     for name, kind in _GROUPS.items():
         if name in found and (kind, found[name]) not in there:

@@ -87,7 +87,7 @@ class RecommendFollowers:
             self._service.table.forget_text(at)
 
     async def follow_events(self) -> None:
-        """See what other processes store, for ever: the marks of their viewers are read anew, and trends move."""
+        """See what other processes store, for ever: the marks of their viewers are read again, and trends move."""
         idle = 0
         await self.model_checked.wait()
         while True:

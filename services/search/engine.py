@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
+from itertools import chain
 from typing import Any
 
 from tantivy import Occur, Query
@@ -115,13 +116,11 @@ class Search:
         base = filter_clauses(Filters(self._request.filters.country))
         rows: dict[str, TitleRow] = {}
         rated: list[Resemblance] = []
-        for group in _similar_stages(query):
+        for fetch in self._similar_stages(query, base):
             if not self._has_time():
                 self._partial = True
                 break
-            for made in group:
-                for row in stages.fetch_popular(self._snapshot, made, base, MAX_SIMILAR):
-                    rows.setdefault(row.content_id, row)
+            rows.update((row.content_id, row) for row in fetch())
             rated = rate_titles(list(rows.values()), query)
             if rated and rated[0].cost < CLEAR_COST:
                 break
@@ -130,6 +129,22 @@ class Search:
             if found.row.content_id not in self._hits and passes(found.row, self._request.filters):
                 self._hits[found.row.content_id] = Hit(found.row, Stage.TYPO, Grade.NONE, -found.cost, found.typos)
         return [found.row.content_id for found in rated]
+
+    def _similar_stages(self, query: ParsedQuery, base: Clauses) -> list[Callable[[], Iterable[TitleRow]]]:
+        """What fetches titles that resemble a query, each tried when those before found nothing clear."""
+        snapshot = self._snapshot
+
+        def fetch(made: Sequence[Any]) -> Iterable[TitleRow]:
+            return chain.from_iterable(stages.fetch_popular(snapshot, one, base, MAX_SIMILAR) for one in made)
+
+        return [
+            lambda: fetch(stages.near_queries(query)),
+            lambda: fetch(stages.misspelt_queries(query)),
+            lambda: fetch(stages.far_queries(query)),
+            lambda: [
+                row for _, row in stages.fetch_best(snapshot, stages.shared_trigrams_query(query.line), base, HEAD)
+            ],
+        ]
 
     def _hinted_reading(self) -> tuple[ParsedQuery, Clauses] | None:
         hints = self._request.hints
@@ -231,25 +246,6 @@ def _exact_stages(query: ParsedQuery) -> list[Any]:
         made.append(stages.words_query(query, (stages.TITLE, stages.PEOPLE)))
         made.append(stages.words_query(query, (stages.TITLE, stages.PEOPLE, "characters", stages.TEXT)))
     return made
-
-
-def _similar_stages(query: ParsedQuery) -> list[list[Any]]:
-    """Groups of queries for what resembles a query, each tried when those before found nothing clear."""
-    line = query.line
-    near: list[Any] = [stages.similar_lines_query(line, 1, prefix=True)] if len(line) >= 3 else []
-    words: list[Any] = []
-    far: list[Any] = [stages.shared_trigrams_query(line)]
-    if (joined := stages.joined_words_query(query)) is not None:
-        near.append(joined)
-    if query.words:
-        words.append(stages.similar_words_query(query, (stages.TITLE, stages.PEOPLE), 0))
-    if len(line) >= 5:
-        words.append(stages.similar_lines_query(line, 2, prefix=False))
-    if len(line) >= 8:
-        far.insert(0, stages.similar_lines_query(line, 2, prefix=True))
-    if missing := len(query.words) // 3:
-        far.append(stages.similar_words_query(query, (stages.TITLE,), missing))
-    return [near, words, far]
 
 
 def _hinted_filters(filters: Filters, hints: Hints) -> Filters:

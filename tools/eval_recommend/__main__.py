@@ -8,7 +8,7 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from services.bounded_blas import bound_blas_threads
+from services.training.bounded_blas import bound_blas_threads
 
 DEFAULT = Path("../shared/data/ml-latest-small")
 

@@ -57,7 +57,7 @@ OPERATIONS = (
         security=_KEY,
     ),
     Operation(
-        "POST", "/content/transcode", "Encode a title, anew if it is published",
+        "POST", "/content/transcode", "Encode a title, again if it is published",
         body=schema_of(TranscodeBody), responses={"202": "The job"}, response_schema=_of("jobId", "status"),
         errors=_NONE | {"409": "Its upload is not complete", "410": "Its film is not kept"}, security=_KEY,
     ),

@@ -124,7 +124,7 @@ class FilmSteps:
             folder.require(file, step)
 
     def thumbnails(self, plan: EncodePlan, folder: JobFolder) -> None:
-        """Make the thumbnails beside the encoded tracks."""
+        """Make the thumbnails, next to the encoded tracks."""
         self._require_encoded(plan, folder)
         if not (folder.encoded / THUMBNAILS).is_dir():
             make_thumbnails(self.programs, plan, folder.encoded, folder.encoded / THUMBNAILS)

@@ -34,7 +34,7 @@ class LiveTrends:
         self.version = 0
 
     def start_from(self, trends: Mapping[str, Trend], positions: Indices) -> None:
-        """Begin anew from trained trends; `positions` are those of the model's items, -1 = unknown."""
+        """Restart from trained trends; `positions` are those of the model's items, -1 = unknown."""
         known = positions >= 0
         size = int(positions.max(initial=-1)) + 1
         self._counts, self._origin = {}, {}

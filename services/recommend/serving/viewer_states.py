@@ -112,7 +112,7 @@ class ViewerStates:
             self._drop(next(iter(self._states)))
 
     def forget(self, user: str) -> None:
-        """Read a viewer's marks anew at the next call."""
+        """Read a viewer's marks again at the next call."""
         self._reading.pop(user, None)
         self._drop(user)
 

@@ -120,6 +120,29 @@ def joined_words_query(query: ParsedQuery) -> Any | None:
     return _any(ways)
 
 
+def near_queries(query: ParsedQuery) -> list[Any]:
+    """Titles one typing error away, as a whole or as a beginning, or with two words of the query as one."""
+    near = [similar_lines_query(query.line, 1, prefix=True)] if len(query.line) >= 3 else []
+    joined = joined_words_query(query)
+    return near if joined is None else [*near, joined]
+
+
+def misspelt_queries(query: ParsedQuery) -> list[Any]:
+    """Titles and people with every word misspelt as far as its length allows, or two errors away as a whole."""
+    made = [similar_words_query(query, (TITLE, PEOPLE), 0)] if query.words else []
+    if len(query.line) >= 5:
+        made.append(similar_lines_query(query.line, 2, prefix=False))
+    return made
+
+
+def far_queries(query: ParsedQuery) -> list[Any]:
+    """Titles that begin two errors away, or lack some of the words."""
+    made = [similar_lines_query(query.line, 2, prefix=True)] if len(query.line) >= 8 else []
+    if missing := len(query.words) // 3:
+        made.append(similar_words_query(query, (TITLE,), missing))
+    return made
+
+
 def shared_trigrams_query(line: str) -> Any:
     """Titles that share at least two of five trigrams with a line."""
     grams = trigrams(line)[:MAX_GRAMS]
@@ -134,13 +157,11 @@ def fetch_popular(snapshot: Snapshot, query: Any, clauses: Clauses, limit: int, 
     return existing_rows(snapshot, [rank for rank, _ in hits])
 
 
-def fetch_best(snapshot: Snapshot, query: Any, clauses: Clauses, limit: int) -> list[tuple[float, TitleRow]]:
-    """The titles of a query with the best score of the index."""
+def fetch_best(snapshot: Snapshot, query: Any, clauses: Clauses, limit: int) -> list[TitleRow]:
+    """The titles of a query with the best score of the index, best first."""
     searcher = snapshot.searcher
     hits = searcher.search(Query.boolean_query([(Occur.Must, query), *clauses]), limit=limit, count=False).hits
-    ranks = searcher.fast_field_values("rank", [address for _, address in hits])
-    found = zip((score for score, _ in hits), ranks, strict=True)
-    return [(float(score), row) for score, rank in found if (row := snapshot.rows.get(rank)) is not None]
+    return existing_rows(snapshot, searcher.fast_field_values("rank", [address for _, address in hits]))
 
 
 def count_titles(snapshot: Snapshot, query: Any, clauses: Clauses) -> int:

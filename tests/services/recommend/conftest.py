@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
+from services.adapters.catalogue import read_title_texts
 from services.catalogue.store import CatalogueStore
-from services.catalogue_adapters import read_title_texts
 from services.recommend.models.interactions import Interactions, sort_interactions
 from services.recommend.store import FeedbackStore
 from services.recommend.training.job import train_once

@@ -34,8 +34,8 @@ def test_two_words_for_one(searched):
 def test_the_best_scores_come_with_their_titles(searched):
     searched.fill(entry("a", "Gladiator"), entry("b", "Gladiolus"), entry("c", "Other"))
     best = stages.fetch_best(searched.index.snapshot, stages.shared_trigrams_query("gladiatr"), [], 10)
-    assert best[0][1].content_id == "a"
-    assert "c" not in {row.content_id for _, row in best}
+    assert best[0].content_id == "a"
+    assert "c" not in {row.content_id for row in best}
 
 
 def test_pages_of_a_sorted_list_follow_one_another(searched):

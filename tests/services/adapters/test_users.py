@@ -3,10 +3,10 @@
 import pytest
 
 from kernel.vocabulary import Tier
+from services.adapters.users import UsersForPlayback
 from services.http.caller import AccountCaller
 from services.users.account import Plan, Profile
 from services.users.store.user_store import UserStore
-from services.users_adapters import UsersForPlayback
 from system.database.engine import DatabaseAddress
 
 NOW = 1_800_000_000.0

@@ -2,10 +2,10 @@
 
 import asyncio
 
+from services.adapters.events import EventsForRecommend
 from services.events.readers import FolderReader
 from services.events.record import Kind, Record
 from services.events.segment_log import SegmentLog
-from services.events_adapters import EventsForRecommend
 from services.recommend.signals import CURSOR, SignalReader
 from services.recommend.store import FeedbackStore
 from system.database.engine import DatabaseAddress

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING
 
 from kernel.errors import BadSettings
 from kernel.settings.table import DURATION, INTEGER, setting
-from services.bounded_blas import bound_blas_threads
 from services.storage.location import data_setting, database_setting, locate_database, password_file_setting
+from services.training.bounded_blas import bound_blas_threads
 from system.clock import SystemClock
 
 if TYPE_CHECKING:  # it needs NumPy, whose threads are bounded before it is loaded
@@ -57,8 +57,8 @@ def run(settings: TrainSettings) -> int:
 
 
 async def _train(settings: TrainSettings) -> int:
+    from services.adapters.catalogue import read_title_texts
     from services.catalogue.store import CatalogueStore
-    from services.catalogue_adapters import read_title_texts
     from services.recommend.store import FeedbackStore
     from services.recommend.training.job import train_once
     from services.recommend.training.trainer import NumpyTrainer, TrainingLimits

@@ -3,9 +3,9 @@
 import pytest
 
 from kernel.errors import BadSettings
-from services import train_command
 from services.recommend import import_command
 from services.recommend.training.versions import ModelVersions
+from services.training import train_command
 
 
 def train(data, seed=1):

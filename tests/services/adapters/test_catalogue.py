@@ -1,9 +1,9 @@
 """The catalogue as each service sees it."""
 
+from services.adapters.catalogue import CatalogueForPlayback, as_playback_title
 from services.catalogue.store import CatalogueStore
 from services.catalogue.title import Playable, Rendition, Title
 from services.catalogue.title_line import ImportedTitle
-from services.catalogue_adapters import CatalogueForPlayback, as_playback_title
 from system.database.engine import DatabaseAddress
 from tests.doubles.clock import FakeClock
 

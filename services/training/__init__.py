@@ -1,0 +1,1 @@
+"""Training of recommendations as a process of its own, and the commands about it."""
