@@ -141,9 +141,7 @@ class Search:
             lambda: fetch(stages.near_queries(query)),
             lambda: fetch(stages.misspelt_queries(query)),
             lambda: fetch(stages.far_queries(query)),
-            lambda: [
-                row for _, row in stages.fetch_best(snapshot, stages.shared_trigrams_query(query.line), base, HEAD)
-            ],
+            lambda: stages.fetch_best(snapshot, stages.shared_trigrams_query(query.line), base, HEAD),
         ]
 
     def _hinted_reading(self) -> tuple[ParsedQuery, Clauses] | None:

@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Protocol, TypeVar
 
+import msgspec
 import structlog
 
 from kernel.clock import Clock
@@ -207,10 +208,8 @@ class SearchService:
         self._waiting += 1
         try:
             return await self._in_thread(call, *arguments)
-        except (MatineeError, asyncio.CancelledError):
-            raise
-        except BaseException as error:  # Tantivy panics on damaged files, with an exception of its own kind
-            if isinstance(error, (KeyboardInterrupt, SystemExit)):
+        except BaseException as error:
+            if not _shows_damage(error):
                 raise
             log.exception("search-failed")
             self.rebuild()
@@ -226,6 +225,16 @@ class SearchService:
         self._threads.shutdown(wait=True, cancel_futures=True)
         if self._index is not None:
             self._index.close()
+
+
+def _shows_damage(error: BaseException) -> bool:
+    """Whether an error of a query comes from damaged files; a bug of ours must not cost a rebuild.
+
+    Tantivy raises ValueError, or panics with an exception that is no Exception; a damaged row does not decode.
+    """
+    if isinstance(error, (MatineeError, asyncio.CancelledError, KeyboardInterrupt, SystemExit)):
+        return False
+    return not isinstance(error, Exception) or isinstance(error, (ValueError, OSError, msgspec.MsgspecError))
 
 
 def _prepare_table(snapshot: Snapshot) -> PreparedTable:

@@ -55,7 +55,7 @@ def test_what_keeps_the_rules():
         ('CODECS="avc1.64001e",RESOLUTION=640x360,F', "RESOLUTION=640x360,F", "no CODECS"),
         ("RESOLUTION=640x360,F", "RESOLUTION=640,F", "no RESOLUTION"),
         ("FRAME-RATE=25.000", "FRAME-RATE=25/1", "no decimal"),
-        ("VIDEO-RANGE=SDR", "VIDEO-RANGE=PQ", "beside avc1"),
+        ("VIDEO-RANGE=SDR", "VIDEO-RANGE=PQ", "with avc1"),
         ("#EXT-X-VERSION:6", "#EXT-X-VERSION:6\n#EXT-X-VERSION:7", "stands 2 times"),
         ("#EXT-X-VERSION:6", "#EXT-X-TARGETDURATION:4", "the other kind of playlist"),
         ("METHOD=SAMPLE-AES", "METHOD=NONE", "no METHOD that is known"),

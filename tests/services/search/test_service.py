@@ -159,6 +159,20 @@ async def test_an_index_that_breaks_is_built_again(tmp_path, until, monkeypatch)
         await until(found)
 
 
+async def test_a_bug_in_ranking_does_not_cost_a_rebuild(tmp_path, monkeypatch):
+    def broken(*_):
+        raise TypeError("a bug")
+
+    async with Running(tmp_path, Log()) as running:
+        await running.ready()
+        with monkeypatch.context() as patch:
+            patch.setattr("services.search.engine.Search.run", broken)
+            with pytest.raises(TypeError):
+                await running.titles("alien")
+        assert await running.titles("alien") == ["Alien"]
+        assert running.rebuilds() == 1
+
+
 async def test_an_empty_catalogue_is_ready(tmp_path):
     log = Log()
     log.batches = [(0, [])]

@@ -1,11 +1,11 @@
 """`matinee recommend versions` and `matinee recommend use`."""
 
 import pytest
-from tests.services.test_train_command import import_events, train
 
 from kernel.errors import MatineeError, StorageFailed
 from services.recommend.training.versions import ModelVersions
 from services.training.versions import USE, VERSIONS, VersionsSettings
+from tests.services.training.test_train_command import import_events, train
 
 
 def test_an_operator_goes_back_to_an_earlier_model(tmp_path, capsys):
