@@ -180,6 +180,7 @@ class OverloadReason(StrEnum):
     PASSWORDS_WAITING = "passwords-waiting"
     EVENT_STREAMS = "event-streams"
     INGEST_NOT_OPEN = "ingest-not-open"
+    JOBS_WAITING = "jobs-waiting"
     PLAYERS_WAITING = "players-waiting"
 
 
@@ -203,6 +204,7 @@ OVERLOAD_SENTENCES = {
     OverloadReason.PASSWORDS_WAITING: "Too many people are logging in at this moment.",
     OverloadReason.EVENT_STREAMS: "Too many event streams are open.",
     OverloadReason.INGEST_NOT_OPEN: "The job queue's database is not open: the origin's log says why.",
+    OverloadReason.JOBS_WAITING: "The job queue holds as many unfinished jobs as it may.",
     OverloadReason.PLAYERS_WAITING: "Too many players wait for the end of their sessions: heartbeats tell it, too.",
 }
 """What each reason means; docs/errors.md is generated from it."""
@@ -215,6 +217,7 @@ OVERLOAD_RETRY_SECONDS = dict.fromkeys(OverloadReason, 1) | {
     OverloadReason.SEARCH_INDEX_REBUILDING: 5,
     OverloadReason.EVENT_LOG_FULL: 30,
     OverloadReason.INGEST_NOT_OPEN: 2,
+    OverloadReason.JOBS_WAITING: 60,
 }
 """The Retry-After of the 503 response."""
 

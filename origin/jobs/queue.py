@@ -17,6 +17,8 @@ import msgspec
 from sqlalchemy import and_, delete, exists, func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from kernel.errors import Overloaded
+from kernel.vocabulary import OverloadReason
 from origin.jobs.alerts import AlertKind, alert_row
 from origin.jobs.job_graph import OPTIONAL_KINDS, Step, StepKind
 from origin.jobs.job_states import (
@@ -57,6 +59,7 @@ from system.database.database import Database
 
 MAX_DETAIL = 2_000
 MAX_ACTIVE_JOBS = 100_000
+"""Jobs that have not ended, of all origins that share the database; another one is refused."""
 _LEASE_TRIES = 8
 """How often a worker that lost a race for a step looks for another one at once."""
 _PLANNED = 100
@@ -83,7 +86,7 @@ class JobQueue:
     # -- jobs --------------------------------------------------------------------------------------------------
 
     async def add_job(self, request: JobRequest, first: Sequence[Step], priority: int, now: float) -> str:
-        """Queue a job of a title; returns its id. The title is made when it is new."""
+        """Queue a job of a title; returns its id. The title is made when it is new. Raises Overloaded."""
         async with self._database.write() as connection:
             return await self.add_job_within(connection, request, first, priority, now)
 
@@ -91,6 +94,7 @@ class JobQueue:
         self, connection: AsyncConnection, request: JobRequest, first: Sequence[Step], priority: int, now: float
     ) -> str:
         """The same in the caller's transaction."""
+        await self._check_capacity(connection)
         job_id = f"job-{token_hex(8)}"
         await put_content(connection, self._database, request, now)
         await move_content(connection, request.content_id, ContentEvent.JOB_QUEUED, now, reason=None)
@@ -109,6 +113,18 @@ class JobQueue:
         await insert_steps(connection, job_id, first, 0)
         return job_id
 
+    async def check_capacity(self) -> None:
+        """Raises Overloaded while no further job can be queued."""
+        async with self._database.read() as connection:
+            await self._check_capacity(connection)
+
+    async def _check_capacity(self, connection: AsyncConnection) -> None:
+        # Transactions that run at once on PostgreSQL may each count before the others add: the bound is exceeded by
+        # at most the connections of the pools.
+        active = select(func.count()).select_from(jobs).where(jobs.c.state.in_(_ACTIVE))
+        if (await connection.execute(active)).scalar_one() >= MAX_ACTIVE_JOBS:
+            raise Overloaded(OverloadReason.JOBS_WAITING)
+
     async def cancel(self, job_id: str, now: float) -> JobState | None:
         """Cancel a job that has not ended; returns its state afterwards, or None if there is no such job."""
         async with self._database.write() as connection:
@@ -120,11 +136,15 @@ class JobQueue:
             return JobState.CANCELLED
 
     async def retry(self, job_id: str, now: float) -> JobState | None:
-        """Queue a failed or cancelled job again, with what is done kept; returns its state, or None if unknown."""
+        """Queue a failed or cancelled job again, with what is done kept; returns its state, or None if unknown.
+
+        Raises Overloaded.
+        """
         async with self._database.write() as connection:
             job = await lock_job(connection, job_id)
             if job is None or (JobState(job["state"]), JobEvent.RETRY) not in JOB_TRANSITIONS:
                 return JobState(job["state"]) if job else None
+            await self._check_capacity(connection)
             await self._move_job(connection, job, JobEvent.RETRY, now, reason=None, detail=None, finished=None)
             await move_content(connection, job["content_id"], ContentEvent.JOB_QUEUED, now, reason=None)
             over = (StepState.DEAD.value, StepState.CANCELLED.value)

@@ -36,6 +36,11 @@ class Upload:
         """Whether all bytes are here."""
         return self.length is not None and self.received == self.length
 
+    @property
+    def can_expire(self) -> bool:
+        """Whether it may be deleted when idle. A complete film was acknowledged: it waits until its job is queued."""
+        return self.finished is None and not (self.is_complete and self.content_id is not None)
+
 
 class UploadRows:
     """The table of uploads."""
@@ -90,7 +95,7 @@ class UploadRows:
         return bool(done.rowcount)
 
     async def unfinished(self) -> list[Upload]:
-        """Complete uploads that were not handed over: the process was killed in between."""
+        """Complete uploads that were not handed over: the process was killed in between, or the queue was full."""
         async with self._database.read() as connection:
             query = select(uploads).where(uploads.c.finished.is_(None), uploads.c.received == uploads.c.length)
             return [_upload(row) for row in (await connection.execute(query)).mappings()]

@@ -45,7 +45,7 @@ class UploadLimits:
 
 
 class UploadService:
-    """`on_complete` hands a complete upload over; it is called again after a kill until it has succeeded."""
+    """`on_complete` hands a complete upload over; it is called again until the upload is marked as finished."""
 
     def __init__(
         self,
@@ -86,7 +86,7 @@ class UploadService:
         found = await self._rows.find(upload_id)
         if found is None:
             raise TusRefusal(404, "upload", "there is no such upload")
-        if found.finished is None and found.expires <= self._clock.wall():
+        if found.can_expire and found.expires <= self._clock.wall():
             raise TusRefusal(410, "upload-expired", "the upload has expired")
         return found
 
@@ -144,16 +144,21 @@ class UploadService:
 
     async def expire(self) -> int:
         """End the uploads whose time is over; returns how many."""
-        ended = [one for one in await self._rows.expired(self._clock.wall()) if one.upload_id not in self._running]
+        over = [one for one in await self._rows.expired(self._clock.wall()) if one.upload_id not in self._running]
+        ended = [one for one in over if one.can_expire]
         for one in ended:
             log.info("upload-expired", upload=one.upload_id, received=one.received)
             await self._end(one)
         return len(ended)
 
-    async def recover(self) -> None:
-        """After a start: hand over what was complete, and delete files of uploads that nobody knows."""
+    async def hand_over(self) -> None:
+        """Hand over complete uploads whose first attempt a kill or a full queue prevented."""
         for one in await self._rows.unfinished():
             await self._on_complete(one)
+
+    async def recover(self) -> None:
+        """After a start: hand over what was complete, and delete files of uploads that nobody knows."""
+        await self.hand_over()
         await asyncio.to_thread(self._spool.delete_others, await self._rows.ids())
 
     @asynccontextmanager

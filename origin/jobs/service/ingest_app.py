@@ -16,7 +16,7 @@ import structlog
 from aiohttp import web
 
 from kernel.clock import Clock
-from kernel.errors import BadSettings, StorageFailed
+from kernel.errors import BadSettings, Overloaded, StorageFailed
 from origin.jobs.ingest_counts import IngestCounts
 from origin.jobs.job_settings import JobSettings, WorkerOptions, job_database
 from origin.jobs.job_views import JobViews
@@ -154,8 +154,12 @@ class IngestApp:
         return upload_id, content_id, None
 
     async def _complete(self, upload: Upload) -> None:
-        if upload.content_id is not None:
+        if upload.content_id is None:
+            return
+        try:
             await self._service.start_uploaded(upload)
+        except Overloaded as error:  # the film is on disk: upkeep hands it over once jobs have ended
+            log.warning("upload-waits", upload=upload.upload_id, error=str(error))
 
     async def run(self) -> None:
         """Open the queue, then look after it until `stopping` is set."""

@@ -13,7 +13,7 @@ from urllib.parse import unquote, urlsplit
 import msgspec
 
 from kernel.clock import Clock
-from kernel.errors import BadRequest
+from kernel.errors import BadRequest, Overloaded
 from kernel.media.content_keys import EncryptionScheme
 from kernel.vocabulary import is_content_id
 from origin.encode.profile import merge_profiles
@@ -87,7 +87,7 @@ class IngestParts:
 
 
 class IngestService:
-    """The operations. They raise BadRequest with what is wrong and where."""
+    """The operations. They raise BadRequest with what is wrong and where, and Overloaded while the queue is full."""
 
     def __init__(self, parts: IngestParts) -> None:
         self._parts = parts
@@ -113,8 +113,11 @@ class IngestService:
             encrypt=body.encrypt,
             steering=self._parts.steering,
         )
-        await self._add_title(request)
-        if location is not None:
+        if location is None:
+            await self._add_title(request)
+        else:
+            # One transaction makes the title and its job, so that a refused job leaves no title that waits for a film.
+            await self._refuse_running(content_id)
             await self._parts.queue.add_job(request, first_steps(), body.priority, self._now())
         return content_id
 
@@ -124,11 +127,13 @@ class IngestService:
             request.content_id, ContentStatus.UPLOADING, None, request.title, request.metadata or {},
             request.location or None, None, request.profiles, None, now, now,
         )  # fmt: skip
-        if await self._parts.views.add_content(made):
-            return
-        known = await self._parts.views.content(request.content_id)
+        if not await self._parts.views.add_content(made):
+            await self._refuse_running(request.content_id)
+
+    async def _refuse_running(self, content_id: str) -> None:
+        known = await self._parts.views.content(content_id)
         if known is not None and known.status in (ContentStatus.QUEUED, ContentStatus.TRANSCODING):
-            raise BadRequest(409, "ingest-running", f"an ingest of {request.content_id} is running")
+            raise BadRequest(409, "ingest-running", f"an ingest of {content_id} is running")
 
     async def transcode(self, body: TranscodeBody) -> str:
         """Queue a job; returns its id, or that of a job that does the same already."""
@@ -204,6 +209,11 @@ class IngestService:
 
     async def name_upload(self, creation: Creation) -> tuple[str, str]:
         """(upload id, contentId) of a new upload of a film; makes the title. Raises TusRefusal."""
+        try:
+            # Before the first byte, so that no film is uploaded for a full queue.
+            await self._parts.queue.check_capacity()
+        except Overloaded as error:
+            raise TusRefusal(503, error.reason, str(error), Retry_After=str(error.retry_after)) from None
         given = creation.metadata.get("contentId")
         name = creation.metadata.get("title") or _name_of(creation.metadata.get("filename", "film"))
         title = choose_title(creation.metadata.get("title"), {}, Path(name))
@@ -219,7 +229,7 @@ class IngestService:
         return (f"{content_id}.{token_hex(4)}" if taken else content_id), content_id
 
     async def start_uploaded(self, upload: Upload) -> None:
-        """Queue the job of a complete upload: once, in the transaction that marks the upload."""
+        """Queue the job of a complete upload: once, in the transaction that marks the upload. Raises Overloaded."""
         now, parts = self._now(), self._parts
         content = await parts.views.content(upload.content_id or "")
         async with parts.database.write() as connection:

@@ -11,7 +11,7 @@ from origin.jobs.job_states import JobState
 from origin.jobs.service.ingest_service import IngestBody, TranscodeBody
 
 _KEY = ("apiKey",)
-_BAD = {"400": "A field is missing or invalid", "401": "No valid API key", "503": "The job queue is not open"}
+_BAD = {"400": "A field is missing or invalid", "401": "No valid API key", "503": "The job queue is not open, or full"}
 _NONE = _BAD | {"404": "There is none"}
 _TEXT: dict[str, Any] = {"type": "string"}
 _JOB: dict[str, Any] = {

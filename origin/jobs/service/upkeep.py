@@ -89,6 +89,7 @@ class Upkeep:
     async def tidy(self) -> None:
         """Uploads and folders that are over, records that are old. Raises StorageFailed."""
         now = self._clock.wall()
+        await self._uploads.hand_over()
         await self._uploads.expire()
         await self._queue.delete_ended(now - self.keep.jobs)
         for job_id in await asyncio.to_thread(self._folders.ids):

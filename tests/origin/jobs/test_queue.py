@@ -2,6 +2,10 @@
 
 import asyncio
 
+import pytest
+
+from kernel.errors import Overloaded
+from kernel.vocabulary import OverloadReason
 from origin.jobs.job_graph import REMOTE_KINDS, StepKind
 from origin.jobs.job_states import ContentStatus, JobState
 from origin.jobs.retry_policy import FailureReason
@@ -199,3 +203,19 @@ async def test_records_of_ended_jobs_go(stage):
     assert await stage.views.job(job) is None
     assert (await stage.views.job(kept)).steps
     assert (await stage.views.content("film")).status is ContentStatus.PUBLISHED
+
+
+async def test_a_full_queue_refuses_jobs_until_one_ends(stage, monkeypatch):
+    """Neither a new job nor a retry gets in; the refused title leaves no trace. Jobs that ended do not count."""
+    monkeypatch.setattr("origin.jobs.queue.MAX_ACTIVE_JOBS", 2)
+    job = await stage.add("a")
+    await stage.add("b")
+    with pytest.raises(Overloaded) as refused:
+        await stage.add("c")
+    assert refused.value.reason is OverloadReason.JOBS_WAITING
+    assert await stage.views.content("c") is None
+    await stage.queue.cancel(job, stage.now)
+    await stage.add("c")
+    with pytest.raises(Overloaded):
+        await stage.queue.retry(job, stage.now)
+    assert (await stage.views.job(job)).state is JobState.CANCELLED

@@ -55,3 +55,20 @@ async def test_two_that_create_the_same(uploads):
     made = [uploads.service.create("x", Creation(1, {}, None, has_body=False)) for _ in range(2)]
     first, second = await asyncio.gather(*made, return_exceptions=True)
     assert sorted(type(one).__name__ for one in (first, second)) == ["TusRefusal", "Upload"]
+
+
+async def test_a_complete_film_does_not_expire_while_the_queue_is_full(uploads, monkeypatch):
+    """It was acknowledged: however long it waits, its job is queued in the end."""
+    url = await uploads.create(3)
+
+    async def refuse(_):
+        pass
+
+    with monkeypatch.context() as full:
+        full.setattr(uploads, "hand_over", refuse)
+        assert (await uploads.patch(url, 0, b"abc")).status == 204
+        uploads.clock.now += 1000
+        assert await uploads.service.expire() == 0
+        assert await uploads.offset(url) == 3
+    await uploads.service.hand_over()
+    assert uploads.complete == ["film"]

@@ -4,6 +4,8 @@ import pytest
 
 from origin.jobs.job_graph import StepKind
 from origin.uploads.tus_protocol import format_metadata
+from system.clock import SystemClock
+from tests.origin.jobs.service.test_content_routes import ingest
 from tests.origin.uploads.conftest import CHUNK, TUS
 
 
@@ -76,3 +78,26 @@ async def test_a_title_of_the_library_is_encoded_anew_from_its_master(start_orig
     assert status == 202
     assert (await origin.lease()).request.source == published[1].source
     assert (await origin.get("/content/film1"))[1]["jobId"] == made["jobId"]
+
+
+async def test_a_full_queue_refuses_films_but_keeps_those_that_are_complete(origin, monkeypatch):
+    """503 with Retry-After before the first byte; an upload that completes waits for a job."""
+    early, _ = await upload(origin)
+    content = await ingest(origin)
+    monkeypatch.setattr("origin.jobs.queue.MAX_ACTIVE_JOBS", 1)
+    (origin.films / "b.mp4").write_bytes(b"film")
+    body = {"title": "B", "contentId": "b", "fileLocation": str(origin.films / "b.mp4")}
+    refused = await origin.client.post("/content/ingest", json=body)
+    assert (refused.status, (await refused.json())["reason"]) == (503, "jobs-waiting")
+    assert int(refused.headers["Retry-After"]) > 0
+    assert (await origin.get("/content/b"))[0] == 404
+    refused, _ = await upload(origin)
+    assert (refused.status, refused.headers["Retry-After"], refused.headers["Tus-Resumable"]) == (503, "60", "1.0.0")
+    done = await origin.client.patch(early.headers["Location"], data=b"film", headers=CHUNK | {"Upload-Offset": "0"})
+    assert (done.status, done.headers["Upload-Offset"]) == (204, "4")
+    await origin.ingest.upkeep.tidy()
+    assert len(await origin.ingest.views.list_jobs([], 10)) == 1
+    job = await origin.ingest.views.active_job(content)
+    await origin.ingest.queue.cancel(job.job_id, SystemClock.wall())
+    await origin.ingest.upkeep.tidy()
+    assert (await origin.lease()).request.upload_id == early.headers["X-Content-Id"]
