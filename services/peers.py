@@ -15,6 +15,7 @@ import msgspec
 from aiohttp import web
 from msgspec import Meta, Struct
 
+from httpd.bounded_body import read_at_most
 from kernel.errors import BadRequest, StorageFailed
 from services.events.record import Record, decode_record, encode_record
 from services.events.segment_log import EventAppender
@@ -82,7 +83,7 @@ class PeerClient:
             async with self._client.post(
                 self._url + path, data=body, headers=headers, timeout=timeout, allow_redirects=False
             ) as answer:
-                data = await answer.content.read(MAX_EXPORT_BYTES)
+                data = await read_at_most(answer.content, MAX_EXPORT_BYTES)
                 if answer.status != 200 or not answer.content.at_eof():
                     raise StorageFailed(f"the process at {self.name} answered {answer.status} to {path}")
                 return data

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 import aiohttp
 
+from httpd.bounded_body import read_at_most
 from loadtest.nodes.processes import usage
 from loadtest.nodes.series import Node, Sample, Series
 from loadtest.nodes.sockets import socket_memory
@@ -100,7 +101,7 @@ async def _text(session: aiohttp.ClientSession, url: str) -> str:
         async with session.get(url) as response:
             if response.status != 200:
                 return ""
-            return (await response.content.read(_MAX_BODY)).decode(errors="replace")
+            return (await read_at_most(response.content, _MAX_BODY)).decode(errors="replace")
     except (aiohttp.ClientError, OSError, TimeoutError):
         return ""
 

@@ -17,6 +17,7 @@ import aiohttp
 import msgspec
 import stamina
 
+from httpd.bounded_body import read_at_most
 from kernel.errors import BadSettings, UpstreamFailed
 from kernel.fetch_reasons import UpstreamReason
 from kernel.http.door_rules import is_loopback
@@ -92,7 +93,7 @@ class KeyServer:
         if self.api_key:
             headers["Authorization"] = f"Bearer {self.api_key}"
         async with session.post(self.url + PATH, data=body, headers=headers, allow_redirects=False) as got:
-            answer = await got.content.read(MAX_DOCUMENT_BYTES + 1)
+            answer = await read_at_most(got.content, MAX_DOCUMENT_BYTES + 1)
             if got.status in (401, 403):
                 why = f"is refused by the key server {self.url}: it must hold the services' API key"
                 raise BadSettings("key_server_key_file", why)

@@ -12,6 +12,7 @@ import aiohttp
 from aiohttp import web
 from cachetools import LRUCache
 
+from httpd.bounded_body import read_at_most
 from httpd.openapi import Parameter
 from kernel.clock import Clock
 from kernel.errors import BadRequest, UpstreamFailed
@@ -218,9 +219,7 @@ class PageRoutes:
         url = f"{origin.base_url}/cdn/{origin.region}/{content_id}/{path}"
         try:
             async with origin.session.get(url, allow_redirects=False, timeout=aiohttp.ClientTimeout(10)) as got:
-                body = await got.content.read(MAX_POSTER_BYTES + 1)
-                while len(body) <= MAX_POSTER_BYTES and (more := await got.content.read(MAX_POSTER_BYTES)):
-                    body += more
+                body = await read_at_most(got.content, MAX_POSTER_BYTES + 1)
         except (aiohttp.ClientError, TimeoutError) as error:
             raise UpstreamFailed(
                 UpstreamReason.ORIGIN_UNREACHABLE, detail=f"the origin cannot be reached: {type(error).__name__}"

@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 import msgspec
 from aiohttp import web
 
+from httpd.bounded_body import read_at_most
 from kernel.clock import Clock
 from kernel.documents import BadDocument, load_json
 from kernel.errors import BadRequest
@@ -141,9 +142,7 @@ def job_fields(job: JobView, now: float, *, steps: bool = False) -> dict[str, An
 async def read_body(request: web.Request, kind: type[T]) -> T:
     """The JSON body as a struct; unknown fields are ignored. Raises BadRequest (400, 413)."""
     try:
-        data = await request.content.read(MAX_BODY_BYTES + 1)
-        while len(data) <= MAX_BODY_BYTES and not request.content.at_eof():
-            data += await request.content.read(MAX_BODY_BYTES + 1 - len(data))
+        data = await read_at_most(request.content, MAX_BODY_BYTES + 1)
         if len(data) > MAX_BODY_BYTES:
             raise BadRequest(413, "body-too-large", f"the body is larger than {MAX_BODY_BYTES} bytes")
         load_json(data, frozenset(field.encode_name for field in msgspec.structs.fields(kind)))

@@ -25,6 +25,7 @@ import aiohttp
 import msgspec
 import stamina
 
+from httpd.bounded_body import read_at_most
 from kernel.errors import BadRequest, BadSettings, StorageFailed, UpstreamFailed
 from kernel.fetch_reasons import UpstreamReason
 from origin.jobs.job_graph import StepKind
@@ -120,7 +121,7 @@ class RemoteSource:
             async with self.session.request(
                 method, self.origin + path, headers=fields, data=data, allow_redirects=False, timeout=TIMEOUT
             ) as got:
-                body = await got.content.read(MAX_ANSWER)
+                body = await read_at_most(got.content, MAX_ANSWER)
                 _check_status(got.status, body, self.origin)
                 return got.status, body
         except (aiohttp.ClientError, TimeoutError) as error:
@@ -145,7 +146,7 @@ class RemoteSource:
         url = f"{self.origin}{WORK}/film?token={lease.token}"
         async with self.session.get(url, headers=fields, allow_redirects=False, timeout=TIMEOUT) as got:
             if got.status not in (200, 206, 416):
-                _check_status(got.status, await got.content.read(MAX_ANSWER), self.origin)
+                _check_status(got.status, await read_at_most(got.content, MAX_ANSWER), self.origin)
                 raise _away(f"{self.origin} answered {got.status}")
             if got.status != 416:  # 416: all of it is there
                 with await asyncio.to_thread(part.open, "r+b" if got.status == 206 else "wb") as file:
@@ -169,7 +170,7 @@ class RemoteSource:
         fields = {"Tus-Resumable": VERSION, "Upload-Length": str(size), "Content-Length": "0"}
         fields["Upload-Metadata"] = format_metadata({"lease": lease.token})
         async with self.session.post(self.origin + UPLOADS, headers=fields, timeout=TIMEOUT) as got:
-            body = await got.content.read(MAX_ANSWER)
+            body = await read_at_most(got.content, MAX_ANSWER)
             _check_status(got.status, body, self.origin)
             return f"{UPLOADS}/{got.headers['Location'].rpartition('/')[2]}"
 
