@@ -50,15 +50,23 @@ def main(argv: Sequence[str]) -> int:
     parser.add_argument("--seconds", type=float, default=180.0)
     parser.add_argument("--out", type=Path, default=MEASURED)
     given = parser.parse_args(argv)
-    listed = steps(given.out, given.target, given.platform, given.players, given.seconds)
+    # Apart from the figures of an earlier run, which stay until all new ones are there.
+    report = given.out.with_name(f".{given.out.name}.part")
+    report.unlink(missing_ok=True)
+    listed = steps(report, given.target, given.platform, given.players, given.seconds)
     for number, step in enumerate(listed):
         print(f"== python -m {' '.join(step)}", flush=True)
         code = subprocess.run([sys.executable, "-P", "-m", *step], check=False).returncode
-        if code > (1 if number == 0 else 0):
+        # A run that misses its expectations ends with 1 and has a report; a step that a signal killed has a code < 0.
+        if code not in ((0, 1) if number == 0 else (0,)):
             return code
         if number == 0:
-            report = json.loads(given.out.read_text(encoding="utf-8"))
-            given.out.write_text(json.dumps(trimmed(report), indent=1) + "\n", encoding="utf-8")
+            try:
+                found = json.loads(report.read_text(encoding="utf-8"))
+            except FileNotFoundError:
+                return 1
+            report.write_text(json.dumps(trimmed(found), indent=1) + "\n", encoding="utf-8")
+    report.replace(given.out)
     return 0
 
 

@@ -22,7 +22,9 @@ def test_a_plan_needs_little_of_a_report():
     assert read_measured(kept, "m").figures["edge_cpu_s_per_gb"].value == 0.2
 
 
-@pytest.mark.parametrize(("codes", "code", "played"), [([1, 0, 0, 0], 0, 4), ([2], 2, 1), ([0, 1], 1, 2)])
+@pytest.mark.parametrize(
+    ("codes", "code", "played"), [([1, 0, 0, 0], 0, 4), ([2], 2, 1), ([0, 1], 1, 2), ([-9], -9, 1), ([0, 0, -9], -9, 3)]
+)
 def test_a_run_may_miss_its_expectations_and_a_probe_may_not_fail(monkeypatch, tmp_path, codes, code, played):
     calls = []
 
@@ -34,5 +36,19 @@ def test_a_run_may_miss_its_expectations_and_a_probe_may_not_fail(monkeypatch, t
         return SimpleNamespace(returncode=codes[len(calls) - 1])
 
     monkeypatch.setattr("loadtest.planner.measure.subprocess.run", run)
-    assert main(["--out", str(tmp_path / "m.json")]) == code
+    out = tmp_path / "m.json"
+    out.write_text("of an earlier run")
+    assert main(["--out", str(out)]) == code
     assert len(calls) == played
+    if code:
+        assert out.read_text() == "of an earlier run"
+    else:
+        assert json.loads(out.read_text())["players"] == 7
+
+
+def test_a_run_without_a_report_does_not_pass_for_an_earlier_one(monkeypatch, tmp_path):
+    """A traceback ends a run with 1, like missed expectations."""
+    monkeypatch.setattr("loadtest.planner.measure.subprocess.run", lambda *_, **__: SimpleNamespace(returncode=1))
+    (tmp_path / "m.json").write_text(json.dumps(RUN))
+    assert main(["--out", str(tmp_path / "m.json")]) == 1
+    assert json.loads((tmp_path / "m.json").read_text()) == RUN
