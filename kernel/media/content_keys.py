@@ -14,7 +14,6 @@ KEY_BYTES = 16
 IV_BYTES = 16
 """The constant IV of `cbcs`."""
 MAX_PUBLICATION = 1_000_000
-_KEY_ID = re.compile(r"[0-9a-f]{32}", re.ASCII)
 _NAME = re.compile(r"(?P<title>[A-Za-z0-9_-]{1,64})(?::(?P<number>[1-9]\d{0,6}))?", re.ASCII)
 
 
@@ -65,11 +64,6 @@ def parse_content(text: str) -> EncryptedContent:
     if match is None or not is_content_id(match["title"]) or int(match["number"] or 1) > MAX_PUBLICATION:
         raise ValueError(f"{text[:80]!r} is not a contentId, nor a contentId, a colon and the publication's number")
     return EncryptedContent(match["title"], int(match["number"] or 1))
-
-
-def is_key_id(text: str) -> bool:
-    """Whether a text is a key id as `ContentKey` holds it."""
-    return _KEY_ID.fullmatch(text) is not None
 
 
 def constant_iv(key_id: str) -> bytes:

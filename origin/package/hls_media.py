@@ -58,6 +58,7 @@ def i_frame_rates(segments: Sequence[Segment]) -> tuple[int, int]:
 
 
 def _key_lines(signals: Signals | None) -> list[str]:
+    """Clear Key's line, which hls.js reads, first; none is of the format `identity`, on which hls.js and Shaka fail."""
     return [one.key_lines for one in (signals or {}).values() if one.key_lines]
 
 

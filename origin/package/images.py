@@ -36,11 +36,6 @@ class ImageTrack:
         """Peak bit/s."""
         return max(1, *(math.ceil(8 * size / self.seconds(index)) for index, size in enumerate(self.sizes)))
 
-    @property
-    def bytes_per_tile(self) -> int:
-        """The mean size of a tile."""
-        return max(1, sum(self.sizes) // max(1, self.thumbnails.count))
-
     def seconds(self, index: int) -> float:
         """The time that a sheet covers: the last ends with the film."""
         return min(self.sheet_seconds, max(0.001, self.duration - index * self.sheet_seconds))

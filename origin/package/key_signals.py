@@ -1,4 +1,4 @@
-"""Writes what DRM systems are told of a track's key into its playlists, the manifest and its init segment. Pure."""
+"""Writes what DRM systems are told of a track's key into the manifest and its init segment. Pure."""
 
 from __future__ import annotations
 
@@ -7,27 +7,13 @@ from uuid import UUID
 from xml.etree.ElementTree import Element  # only to write; reading is xml_reader's
 
 from kernel.errors import Bug
-from kernel.media.drm_signals import KEY_TAG, PROTECTION_VALUES, DrmSystem, Signals, SystemSignals
+from kernel.media.drm_signals import PROTECTION_VALUES, DrmSystem, Signals, SystemSignals
 from kernel.media.xml_reader import read_xml
 from origin.package.mpd_document import dash
 
 MP4_PROTECTION = "urn:mpeg:dash:mp4protection:2011"
 _PROTECTION = dash("ContentProtection")
 _DEFAULT_KID = "{urn:mpeg:cenc:2013}default_KID"
-
-
-def signal_playlist(playlist: str, signals: Signals) -> str:
-    """A media playlist with the key lines of each DRM system instead of its own, before its first segment.
-
-    Clear Key's line, which hls.js reads, comes first. No line is of the format `identity`, on which hls.js and Shaka
-    fail.
-    """
-    lines = [line for line in playlist.splitlines() if not line.startswith(KEY_TAG)]
-    first = next((index for index, line in enumerate(lines) if line.startswith("#EXTINF")), None)
-    if first is None:
-        raise Bug("the packager's playlist has no segment")
-    lines[first:first] = [one.key_lines for one in signals.values() if one.key_lines]
-    return "\n".join(lines) + "\n"
 
 
 def signal_manifest(root: Element, signals: Mapping[str, Signals]) -> None:

@@ -25,6 +25,8 @@ def test_key_lines_stand_before_the_first_segment():
         lines = text.splitlines()
         keys = [index for index, line in enumerate(lines) if line.startswith("#EXT-X-KEY:")]
         assert len(keys) == 4
+        assert 'KEYFORMAT="org.w3.clearkey"' in lines[keys[0]], "which hls.js reads"
+        assert "identity" not in text, "on which hls.js and Shaka fail"
         assert max(keys) < lines.index(next(line for line in lines if line.startswith("#EXTINF")))
     assert "#EXT-X-KEY" not in write_rendition(TRACK)
 

@@ -1,4 +1,4 @@
-"""Keys as playlists, manifests and init segments name them."""
+"""Keys as manifests and init segments name them."""
 
 import base64
 
@@ -10,7 +10,7 @@ from kernel.media.content_keys import ContentKey, EncryptionScheme, KeyLabel
 from kernel.media.drm_signals import DrmSystem
 from kernel.media.xml_reader import read_xml
 from origin.package.encryption import Encryption
-from origin.package.key_signals import manifest_key_ids, signal_init, signal_manifest, signal_playlist
+from origin.package.key_signals import manifest_key_ids, signal_init, signal_manifest
 from origin.package.mpd_document import write_mpd
 from origin.verify.boxes import bodies
 
@@ -18,15 +18,6 @@ SD = ContentKey(KeyLabel.SD, "1" * 32, b"\xa1" * 16)
 HD = ContentKey(KeyLabel.HD, "2" * 32, b"\xb2" * 16)
 ENCRYPTION = Encryption(EncryptionScheme.CBCS, {KeyLabel.SD: SD, KeyLabel.HD: HD})
 SIGNALS = ENCRYPTION.signals(KeyLabel.SD)
-# As the packager writes them: its Widevine and common boxes list every key of the title.
-PLAYLIST = """#EXTM3U
-#EXT-X-MAP:URI="init.mp4"
-#EXT-X-KEY:METHOD=SAMPLE-AES,URI="skd://key",IV=0x4526dd16e7e20f8808573de86a4bb85c,KEYFORMAT="identity"
-#EXT-X-KEY:METHOD=SAMPLE-AES,URI="data:text/plain;base64,AAAA",KEYFORMAT="urn:uuid:edef8ba9-79d6-4ace-a3c8-27dcd51d21ed"
-#EXTINF:4.000,
-00001.m4s
-#EXT-X-ENDLIST
-"""
 
 
 def group(key, folder):
@@ -44,18 +35,6 @@ MANIFEST = (
     + group(HD, "v720")
     + "</Period></MPD>"
 ).encode()
-
-
-def test_a_playlist_names_its_own_key_to_every_system():
-    """Clear Key's line first, none of the packager's left, all before the first segment."""
-    lines = signal_playlist(PLAYLIST, SIGNALS).splitlines()
-    keys = [line for line in lines if line.startswith("#EXT-X-KEY:")]
-    assert len(keys) == 4
-    assert 'KEYFORMAT="org.w3.clearkey"' in keys[0]
-    assert "identity" not in "".join(keys)
-    assert 'base64,AAAA"' not in "".join(keys)
-    assert lines[: lines.index(keys[0])] == PLAYLIST.splitlines()[:2]
-    assert lines[lines.index(keys[-1]) + 1 :] == PLAYLIST.splitlines()[4:]
 
 
 def box(key):
@@ -107,8 +86,6 @@ def test_an_init_segment_gets_its_boxes():
 
 
 def test_a_clear_tree_is_a_bug():
-    with pytest.raises(Bug, match="no segment"):
-        signal_playlist("#EXTM3U\n", SIGNALS)
     with pytest.raises(Bug, match="no ContentProtection"):
         signal_manifest(read_xml(b"<MPD/>"), {})
     with pytest.raises(Bug, match="no moov"):
