@@ -32,7 +32,9 @@ MAX_QUERIES = 256
 MAX_UNCOMMITTED = 10_000
 """Titles written between two commits while the index is behind."""
 TABLE_SECONDS = 5.0
-"""How late suggestions see changed titles; the table is made as a whole."""
+"""How late suggestions see changed titles at least; the table is made as a whole."""
+TABLE_SHARE = 0.05
+"""The share of the time that making the table may take, so that a steady trickle of changes costs little."""
 T = TypeVar("T")
 
 
@@ -168,9 +170,10 @@ class SearchService:
         while True:
             await self._changed.wait()
             self._changed.clear()
+            began = self._clock.mono()
             if self._index is not None:
                 self._table = await self._in_thread(_prepare_table, self._index.snapshot)
-            await asyncio.sleep(TABLE_SECONDS)
+            await asyncio.sleep(max(TABLE_SECONDS, (self._clock.mono() - began) / TABLE_SHARE))
 
     # --- queries ---
 
