@@ -35,10 +35,17 @@ COUNTERS = (
     ),
     Counter("matinee_origin_alerts_total", "counter", "Alerts of the ingest service: look at each.", ("kind",)),
     Counter("matinee_origin_jobs", "gauge", "Ingest jobs in the queue's records.", ("state",)),
+    Counter(
+        "matinee_origin_task_failures_total",
+        "counter",
+        "Failures of the ingest service's background tasks, each restarted. Any is a bug.",
+        ("task",),
+    ),
     Counter("matinee_origin_titles", "gauge", "Published titles, as of the last scan of the library."),
 )
 
 ALERTS, JOBS = "matinee_origin_alerts_total", "matinee_origin_jobs"
+TASK_FAILURES = "matinee_origin_task_failures_total"
 
 
 @dataclass(eq=False)
@@ -95,7 +102,10 @@ class Counts:
         jobs = GaugeMetricFamily(JOBS, sentences[JOBS], labels=["state"])
         for state, count in sorted(self.ingest.jobs.items()):
             jobs.add_metric([state], count)
-        yield from (alerts, jobs)
+        failures = CounterMetricFamily(TASK_FAILURES, sentences[TASK_FAILURES], labels=["task"])
+        for task, count in sorted(self.ingest.task_failures.items()):
+            failures.add_metric([task], count)
+        yield from (alerts, jobs, failures)
         own = ("sent_bytes", "aborted", "failovers", "replica_lags", "cold_reads")
         values = {name: getattr(self, name) for name in own} | asdict(self.upkeep)
         for name, value in values.items():

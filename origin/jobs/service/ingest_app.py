@@ -6,11 +6,12 @@ The origin serves viewers first: while the queue cannot be opened, `/content/*` 
 from __future__ import annotations
 
 import asyncio
-import fcntl
+import contextlib
 import os
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from secrets import token_hex
 
 import structlog
 from aiohttp import web
@@ -24,6 +25,7 @@ from origin.jobs.queue import JobQueue, QueueRules
 from origin.jobs.schema import MIGRATIONS
 from origin.jobs.service.api_door import ApiDoor, read_api_key
 from origin.jobs.service.content_routes import ContentRoutes, job_fields
+from origin.jobs.service.data_folder import lock_data, read_home
 from origin.jobs.service.ingest_service import IngestParts, IngestService, KeptMaster
 from origin.jobs.service.job_events import JobEvents
 from origin.jobs.service.upkeep import KeepTimes, Upkeep
@@ -39,10 +41,9 @@ from origin.uploads.tus_protocol import Creation
 from origin.uploads.upload_routes import UploadRoutes
 from origin.uploads.upload_rows import Upload, UploadRows
 from origin.uploads.upload_service import UploadLimits, UploadService
+from rpc.supervised import TaskSupervisor
 from system.clock import sleep
 from system.database.database import Database
-from system.durable_files import create_file
-from system.private_files import private_folder
 
 log = structlog.get_logger("origin")
 
@@ -92,7 +93,7 @@ class IngestApp:
         password = settings.database_password_file
         self._database = Database(job_database(settings.database, password, self.data), MIGRATIONS, "jobs")
         self._spool, self.folders = Spool(self.data / "uploads"), JobFolders(self.data / "work")
-        self.home = _home(self.data)
+        self.home = read_home(self.data)
         self.stopping = asyncio.Event()
         rules = QueueRules(lease=settings.lease, home=self.home)
         self.queue, self.views = JobQueue(self._database, rules), JobViews(self._database)
@@ -106,6 +107,7 @@ class IngestApp:
             self._worker_options, settings.workers, clock,
             lambda: self.views.count_ready(self.home), lambda name: self.queue.count_lost(name, clock.wall()),
         )  # fmt: skip
+        self._supervised = TaskSupervisor(clock.mono, self._pause, self.counts.count_task_failure)
         work = WorkParts(self.queue, self.views, self._rows, self._spool, self.folders, clock)
         self._work_routes = WorkRoutes(work)
 
@@ -162,15 +164,26 @@ class IngestApp:
             log.warning("upload-waits", upload=upload.upload_id, error=str(error))
 
     async def run(self) -> None:
-        """Open the queue, then look after it until `stopping` is set."""
+        """Open the queue, then look after it until `stopping` is set. A task that fails is restarted."""
         while not self.stopping.is_set() and not await self.try_open():
             await sleep(self._clock, RETRY_SECONDS)
         async with asyncio.TaskGroup() as group:
-            group.create_task(self.upkeep.run(self.stopping))
-            group.create_task(self._run_workers())
+            for name, work in (("upkeep", partial(self.upkeep.run, self.stopping)), ("workers", self._run_workers)):
+                group.create_task(self._supervised.run_task(name, partial(self._run_unless_stopping, work)))
+
+    async def _run_unless_stopping(self, work: Callable[[], Awaitable[None]]) -> None:
+        # A task that fails at the stop itself is not restarted: its restarts would keep the origin from ending.
+        if not self.stopping.is_set():
+            await work()
+
+    async def _pause(self, seconds: float) -> None:
+        """Wait before a restart; a stop ends it."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self.stopping.wait()
 
     async def try_open(self) -> bool:
-        """Open the queue unless it is open; False, and a line in the log, if that fails."""
+        """Open the queue unless it is open; False, and a line in the log, if that fails. Raises BadSettings."""
         try:
             async with asyncio.timeout(OPEN_SECONDS):
                 if not self._is_open:
@@ -178,16 +191,27 @@ class IngestApp:
         except (StorageFailed, TimeoutError) as error:
             log.error("ingest-not-open", error=str(error) or "timeout")  # noqa: TRY400 (it names the database)
             return False
+        except BadSettings:
+            raise
+        except Exception:  # a bug of ours must not keep the origin from serving viewers
+            self.counts.count_task_failure("open")
+            log.exception("ingest-not-open")
+            return False
         return True
 
     async def open(self) -> None:
         """Open the database and put in order what a kill left. Raises StorageFailed."""
-        self._locked = self._locked or _lock(self.data)
+        self._locked = self._locked or lock_data(self.data)
         await self._database.open()
-        lost = await self.queue.count_lost_at_home(self._clock.wall())
-        if lost:
-            log.info("steps-lost", steps=lost)
-        await self._uploads.recover()
+        try:
+            lost = await self.queue.count_lost_at_home(self._clock.wall())
+            if lost:
+                log.info("steps-lost", steps=lost)
+            await self._uploads.recover()
+        except BaseException:
+            # The next attempt opens the database again: without this, each failed one would leave its connections.
+            await self._database.close()
+            raise
         self._is_open = True
 
     async def _run_workers(self) -> None:
@@ -256,25 +280,3 @@ def _address(address: StoreAddress | None) -> str | None:
 
 def _text(path: Path | None) -> str | None:
     return str(path.absolute()) if path is not None else None
-
-
-def _home(data: Path) -> str:
-    """This origin's name in the queue; made at the first start. Raises BadSettings."""
-    file = data / "origin.id"
-    try:
-        private_folder(data)
-        create_file(file, f"origin-{token_hex(6)}".encode())
-        return file.read_text("ascii")
-    except (OSError, UnicodeDecodeError) as error:
-        raise BadSettings("data", f"{file} cannot be used: {error}") from None
-
-
-def _lock(data: Path) -> int:
-    """Lock the data folder until this process ends. Raises StorageFailed while another origin has it."""
-    handle = os.open(data / "origin.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        os.close(handle)
-        raise StorageFailed(f"another origin uses {data}") from None
-    return handle
