@@ -270,7 +270,7 @@ class UserService:
         now = self._clock.wall()
         # An older log-in's access tokens have expired by themselves.
         since = now - 2 * ACCESS_SECONDS
-        self._revocation, families = await self.store.log_ins.revoked_families(self._revocation, since)
+        self._revocation, families = await self.store.log_ins.revoked_families(self._revocation, since, now)
         self._revoked = {family: at for family, at in self._revoked.items() if at >= since}
         self._revoked |= dict.fromkeys(families, now)
 

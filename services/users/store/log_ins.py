@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from secrets import token_hex, token_urlsafe
 from typing import Any
 
-from sqlalchemy import delete, insert, select, update
+from sqlalchemy import delete, insert, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.users.account import MAX_DEVICES, Device
@@ -19,6 +19,9 @@ from services.users.store.columns import PersonalColumns
 from services.users.store.schema import devices, refresh_tokens, reset_links, revocations
 from services.users.store.statements import end_families, lock_account, order_playback_end
 from system.database.database import Database
+
+LATE_SECONDS = 10.0
+"""A revocation is visible to other processes within this time of its `at`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,12 +114,17 @@ class LogInTable:
             await order_playback_end(connection, account_id, [device_id], now)
         return True
 
-    async def revoked_families(self, after: int, since: float) -> tuple[int, list[str]]:
-        """Log-ins that ended after revocation number `after` and not before `since`; with the latest number."""
+    async def revoked_families(self, after: int, since: float, now: float) -> tuple[int, list[str]]:
+        """Log-ins that ended after revocation number `after` and not before `since`; with the latest number.
+
+        Those of the last LATE_SECONDS come again.
+        """
         query = select(revocations.c.number, revocations.c.family).order_by(revocations.c.number)
-        query = query.where(revocations.c.number > after, revocations.c.at >= since)
+        # Race: on PostgreSQL a transaction may commit after one whose revocations have higher numbers.
+        is_new = or_(revocations.c.number > after, revocations.c.at >= now - LATE_SECONDS)
+        query = query.where(is_new, revocations.c.at >= since)
         rows = await self._database.run_read(lambda connection: connection.execute(query).all())
-        return (rows[-1][0] if rows else after), [row[1] for row in rows]
+        return max(after, rows[-1][0] if rows else 0), [row[1] for row in rows]
 
     async def add_reset_link(self, account_id: str, token: str, expires: float) -> None:
         """Remember a one-time link to set a new password; it replaces an older one."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import delete, select, update
+from sqlalchemy import delete, func, select, update
 
 from services.users.account import Account
 from services.users.store.accounts import AccountTable
@@ -75,11 +75,13 @@ class UserStore:
     async def delete_expired(self, now: float) -> int:
         """Delete expired tokens and links, and revocations and orders that nobody needs any more; how many."""
         count = 0
+        latest = select(func.max(revocations.c.number)).scalar_subquery()
         async with self._database.write() as connection:
             for statement in (
                 delete(refresh_tokens).where(refresh_tokens.c.expires <= now),
                 delete(reset_links).where(reset_links.c.expires <= now),
-                delete(revocations).where(revocations.c.at < now - 86_400),
+                # The latest stays: from an empty table SQLite would give out numbers that readers are past already.
+                delete(revocations).where(revocations.c.at < now - 86_400, revocations.c.number < latest),
                 # No process plays: nothing is left that could go on after so long.
                 delete(playback_ends).where(playback_ends.c.at < now - MAX_TOKEN_SECONDS),
             ):

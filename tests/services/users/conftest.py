@@ -69,3 +69,7 @@ async def make_service(database_address, clock, watchlist):
 
 async def sign_up(service):
     return await service.sign_up("ann@example.org", PASSWORD, "DE", "TV", "192.0.2.1")
+
+
+async def log_in(service):
+    return await service.log_in("ann@example.org", PASSWORD, "", "TV", "192.0.2.1")

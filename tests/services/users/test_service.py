@@ -12,7 +12,7 @@ from services.users.account import Plan, Profile
 from services.users.passwords import PasswordThreads
 from services.users.service import UserPolicy, UserService
 from tests.doubles.clock import FakeClock
-from tests.services.users.conftest import KEY, PASSWORD, sign_up
+from tests.services.users.conftest import KEY, PASSWORD, log_in, sign_up
 
 
 async def test_a_log_in_that_ends_in_one_process_ends_in_the_others(make_service, clock):
@@ -40,6 +40,17 @@ async def test_a_process_that_starts_later_knows_the_log_ins_that_have_ended(mak
         while late.verify_access(tokens.access_token) is not None:
             await asyncio.sleep(0.001)
         following.cancel()
+
+
+async def test_a_log_out_after_a_quiet_day_ends_the_access_token(make_service, clock):
+    service = await make_service()
+    for tokens in (await sign_up(service), await log_in(service)):
+        await service.log_out(service.verify_access(tokens.access_token))
+    await clock.advance(2 * 86_400)
+    await service.store.delete_expired(clock.wall())
+    tokens = await log_in(service)
+    await service.log_out(service.verify_access(tokens.access_token))
+    assert service.verify_access(tokens.access_token) is None
 
 
 async def test_a_new_profile_is_in_the_token_that_was_made_before_it(make_service):

@@ -28,7 +28,7 @@ async def test_a_token_that_comes_twice_ends_the_log_in_of_thief_and_viewer(stor
     assert refused.value.reused
     with pytest.raises(RefreshRefused):
         await store.log_ins.refresh(second.refresh_token, NOW + 3, LATER)
-    _, revoked = await store.log_ins.revoked_families(0, NOW)
+    _, revoked = await store.log_ins.revoked_families(0, NOW, NOW)
     assert revoked == [first.family]
     assert (await store.log_ins.refresh(other.refresh_token, NOW + 4, LATER)).family == other.family
 
@@ -94,3 +94,15 @@ async def test_a_reset_link_works_once_and_in_time(store):
     assert await store.log_ins.spend_reset_link("second", NOW) is None
     await store.log_ins.add_reset_link(account.account_id, "third", LATER)
     assert await store.log_ins.spend_reset_link("third", LATER) is None
+
+
+async def test_a_revocation_that_is_committed_late_is_not_missed(store):
+    account = await sign_up(store)
+    ended = [await store.log_ins.log_in(account.account_id, "", "TV", NOW, LATER) for _ in range(2)]
+    for log_in in ended:
+        await store.log_ins.end_log_in(log_in.family, NOW)
+    after, revoked = await store.log_ins.revoked_families(0, NOW - 1, NOW)
+    assert revoked == [one.family for one in ended]
+    # A reader that has seen the later number only: the earlier one was committed after it.
+    assert await store.log_ins.revoked_families(after, NOW - 1, NOW) == (after, revoked)
+    assert await store.log_ins.revoked_families(after, NOW - 1, NOW + 11) == (after, [])

@@ -12,6 +12,8 @@ async def test_what_has_expired_is_deleted(store):
     account = await sign_up(store)
     log_in = await store.log_ins.log_in(account.account_id, "", "TV", NOW, LATER)
     await store.log_ins.end_log_in(log_in.family, NOW)
+    again = await store.log_ins.log_in(account.account_id, log_in.device_id, "TV", NOW, LATER)
+    await store.log_ins.end_log_in(again.family, NOW)
     await store.log_ins.log_in(account.account_id, "", "Phone", NOW + 500, LATER + 90_000)
     assert await store.delete_expired(NOW + 86_401) == 1
     assert await store.delete_unseen_devices(NOW + 100) == 1
