@@ -83,9 +83,11 @@ class PeerClient:
             async with self._client.post(
                 self._url + path, data=body, headers=headers, timeout=timeout, allow_redirects=False
             ) as answer:
-                data = await read_at_most(answer.content, MAX_EXPORT_BYTES)
-                if answer.status != 200 or not answer.content.at_eof():
+                data = await read_at_most(answer.content, MAX_EXPORT_BYTES + 1)
+                if answer.status != 200:
                     raise StorageFailed(f"the process at {self.name} answered {answer.status} to {path}")
+                if len(data) > MAX_EXPORT_BYTES:
+                    raise StorageFailed(f"the process at {self.name} answered {path} with too many bytes")
                 return data
         except (aiohttp.ClientError, TimeoutError) as error:
             why = str(error) or type(error).__name__

@@ -1,9 +1,15 @@
 """Services divided among processes: a person's data is exported and erased in all of them, and events find the log."""
 
+import aiohttp
 import pytest
+from aiohttp import web
+from aiohttp.test_utils import TestServer
 
+from kernel.errors import StorageFailed
+from services import peers
 from services.events.record import decode_record
 from services.events.segments import read_page
+from services.peers import PeerClient
 
 FILM = {"duration": 100.0}
 
@@ -75,3 +81,29 @@ async def test_only_processes_with_the_api_key_are_answered(divided):
     assert (await events.post("/internal/events", None, headers=headers))[0] == 401
     headers |= {"Authorization": f"Bearer {users.key}"}
     assert (await events.post("/internal/events", None, headers=headers))[0] == 400
+
+
+@pytest.fixture
+async def peer():
+    """A process whose export is a megabyte."""
+
+    async def export(_):
+        return web.json_response({"events": ["x" * 1000] * 1000})
+
+    application = web.Application()
+    application.router.add_post(peers.EXPORT, export)
+    server = TestServer(application)
+    await server.start_server()
+    async with aiohttp.ClientSession() as session:
+        yield PeerClient(session, str(server.make_url("/")), "key")
+    await server.close()
+
+
+async def test_an_export_that_comes_in_many_pieces_is_whole(peer):
+    assert len((await peer.export_person("a", []))["events"]) == 1000
+
+
+async def test_an_export_beyond_the_bound_is_a_failure(peer, monkeypatch):
+    monkeypatch.setattr(peers, "MAX_EXPORT_BYTES", 100_000)
+    with pytest.raises(StorageFailed, match="too many bytes"):
+        await peer.export_person("a", [])

@@ -14,6 +14,7 @@ from enum import StrEnum
 import aiohttp
 import structlog
 
+from httpd.bounded_body import read_at_most
 from kernel.circuit_breaker import CircuitBreaker
 from kernel.clock import Clock
 from services.counters import Counters
@@ -113,7 +114,9 @@ class VendorClient:
             if got.status != 200:
                 log.warning("licence-refused-by-vendor", system=str(self._system), status=got.status)
                 return Refused(got.status)
-            body = await _read_all(got)
+            body = await read_at_most(got.content, MAX_LICENCE_BYTES + 1)
+            if len(body) > MAX_LICENCE_BYTES:
+                raise _Failure(f"its licence is larger than {MAX_LICENCE_BYTES >> 10} KiB")
             return Licence(body, got.content_type)
 
     def _record_failure(self, error: Exception, attempt: int) -> None:
@@ -125,13 +128,3 @@ class VendorClient:
 
     def _count(self, outcome: str) -> None:
         self._counters.licences.labels(str(self._system), outcome).inc()
-
-
-async def _read_all(got: aiohttp.ClientResponse) -> bytes:
-    pieces, size = [], 0
-    async for piece in got.content.iter_chunked(64 * 1024):
-        size += len(piece)
-        if size > MAX_LICENCE_BYTES:
-            raise _Failure(f"its licence is larger than {MAX_LICENCE_BYTES >> 10} KiB")
-        pieces.append(piece)
-    return b"".join(pieces)

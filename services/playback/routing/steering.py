@@ -16,6 +16,7 @@ import structlog
 from aiohttp import web
 from yarl import URL
 
+from httpd.bounded_body import read_at_most
 from httpd.openapi import Parameter
 from httpd.problem import problem
 from kernel.errors import BadRequest, MatineeError, Overloaded, UpstreamFailed
@@ -189,7 +190,7 @@ class SteeringRoutes:
                 url = URL(pathway.base + path, encoded=True)
                 plain = {"Accept-Encoding": "identity"}
                 async with self._client.get(url, timeout=timeout, allow_redirects=False, headers=plain) as got:
-                    status, data = got.status, await _read_bounded(got.content)
+                    status, data = got.status, await read_at_most(got.content, MAX_MANIFEST_BYTES + 1)
             except (aiohttp.ClientError, TimeoutError) as error:
                 log.warning("edge-unreachable", edge=pathway.id, error=type(error).__name__)
                 continue
@@ -200,16 +201,6 @@ class SteeringRoutes:
         raise UpstreamFailed(
             UpstreamReason.NO_EDGE, detail=f"no edge responded{f' except with {status}' if status else ''}"
         )
-
-
-async def _read_bounded(content: aiohttp.StreamReader) -> bytes:
-    """The body; reading stops once it is larger than MAX_MANIFEST_BYTES."""
-    data = b""
-    async for piece in content.iter_chunked(64 * 1024):
-        data += piece
-        if len(data) > MAX_MANIFEST_BYTES:
-            break
-    return data
 
 
 def public_origin(request: web.Request) -> str:
