@@ -150,9 +150,11 @@ def _certificate(settings: DrmSettings) -> bytes | None:
         return None
     try:
         with path.open("rb") as file:
-            found = file.read(MAX_CERTIFICATE_BYTES)
+            found = file.read(MAX_CERTIFICATE_BYTES + 1)
     except OSError as error:
         raise BadSettings("fairplay_certificate", f"{path} cannot be read: {error.strerror}") from None
     if not found:
         raise BadSettings("fairplay_certificate", f"{path} is empty")
+    if len(found) > MAX_CERTIFICATE_BYTES:
+        raise BadSettings("fairplay_certificate", f"{path} is larger than {MAX_CERTIFICATE_BYTES >> 10} KiB")
     return found

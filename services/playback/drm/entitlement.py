@@ -22,7 +22,7 @@ from kernel.media.content_keys import ContentKey
 HEADER = "X-AxDRM-Message"
 TOKEN_SECONDS = 300.0
 """How long a token is valid: it travels from here to the vendor only."""
-MIN_KEY_BYTES = 32
+SECRET_BYTES = 32
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,8 +43,8 @@ def read_communication_key(key_id: str, text: str) -> CommunicationKey:
         secret = base64.b64decode(text.strip(), validate=True)
     except (binascii.Error, ValueError):
         secret = b""
-    if len(secret) != MIN_KEY_BYTES:
-        raise ValueError(f"must hold {MIN_KEY_BYTES} bytes in base64")
+    if len(secret) != SECRET_BYTES:
+        raise ValueError(f"must hold {SECRET_BYTES} bytes in base64")
     return CommunicationKey(name, secret)
 
 

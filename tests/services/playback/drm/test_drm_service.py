@@ -62,13 +62,15 @@ async def test_the_master_key_of_a_command(start, tmp_path):
         ({"drm_communication_key": "none", "drm_communication_key_id": ID}, "drm_communication_key"),
         ({"fairplay_certificate": "none"}, "fairplay_certificate"),
         ({"fairplay_certificate": "empty"}, "fairplay_certificate"),
+        ({"fairplay_certificate": "huge"}, "fairplay_certificate"),
     ],
 )
 async def test_wrong_settings_are_named_at_the_start(start, tmp_path, flags, setting):
     (tmp_path / "secret").write_text(base64.b64encode(b"s" * 32).decode())
     (tmp_path / "secret").chmod(0o600)
     (tmp_path / "empty").touch()
-    files = {"secret", "none", "empty"}
+    (tmp_path / "huge").write_bytes(bytes((64 << 10) + 1))
+    files = {"secret", "none", "empty", "huge"}
     flags = {name: str(tmp_path / text) if text in files else text for name, text in flags.items()}
     with pytest.raises(BadSettings) as refused:
         await start(only="playback", **flags)
