@@ -200,7 +200,7 @@ class UserService:
         await self._read_revocations()
 
     async def log_in_by_provider(self, email: str, provider: str, country: str | None, device: str) -> Tokens:
-        """Log in whom a log-in provider vouches for, creating the account at the first time.
+        """Log in the viewer with this address, for which a provider vouches; the first time creates their account.
 
         Raises BadRequest (403), Overloaded, StorageFailed.
         """
@@ -212,9 +212,12 @@ class UserService:
         unusable, now = await self._passwords.hash_password(token_urlsafe(32)), self._clock.wall()
         if found is None:
             name = email.partition("@")[0][:MAX_NAME]
-            account = await self.store.accounts.create_account(
-                email, unusable, country, self._policy.new_plan, name, now
-            )
+            try:
+                account = await self.store.accounts.create_account(
+                    email, unusable, country, self._policy.new_plan, name, now
+                )
+            except EmailTaken:  # Race: the account was made since we looked.
+                return await self.log_in_by_provider(email, provider, country, device)
             account_id = account.account_id
         else:
             # Somebody may have signed up with this address before its owner came: their password and log-ins end

@@ -62,6 +62,14 @@ async def test_a_new_profile_is_in_the_token_that_was_made_before_it(make_servic
     assert kim.profile_id not in service.verify_access(tokens.access_token).profiles
 
 
+async def test_two_first_log_ins_by_a_provider_at_once_share_one_account(make_service):
+    service = await make_service()
+    made = await asyncio.gather(
+        *(service.log_in_by_provider("ann@example.org", "https://provider.test", "DE", "TV") for _ in range(2))
+    )
+    assert len({tokens.account_id for tokens in made}) == 1
+
+
 async def test_a_reset_is_mailed_only_where_there_is_an_account(make_service):
     sent = []
     service = await make_service(send_reset=lambda email, token: sent.append((email, token)))
