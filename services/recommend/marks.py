@@ -48,11 +48,6 @@ class Mark:
     country: str = ""
     received: float = 0.0
 
-    @property
-    def is_seen(self) -> bool:
-        """Whether the viewer knows the title, so that it is not new to them."""
-        return self.viewed or self.share >= 0 or self.verdict is not Verdict.NONE
-
 
 def mark_of(event: FeedbackEvent, received: float) -> Mark:
     """The mark that one event leaves. `received` in Unix seconds."""
@@ -91,13 +86,13 @@ def merge_marks(one: Mark, other: Mark) -> Mark:
 
 
 def gather_marks(events: Iterable[FeedbackEvent], received: float) -> list[Mark]:
-    """One mark for each viewer and title."""
+    """One mark for each viewer and title, sorted: writers that lock rows in one order do not wait for each other."""
     found: dict[tuple[str, str], Mark] = {}
     for event in events:
         key, mark = (event.user, event.content), mark_of(event, received)
         held = found.get(key)
         found[key] = mark if held is None else merge_marks(held, mark)
-    return list(found.values())
+    return [found[key] for key in sorted(found)]
 
 
 def mark_weight(verdict: int, viewed: bool, clicked: bool, share: float) -> float:

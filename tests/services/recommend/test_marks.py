@@ -41,7 +41,7 @@ def test_a_verdict_holds_however_many_events_follow():
     after = [event(Action.VIEW, NOW - 10 + number / 1000) for number in range(2000)]
     found = mark(event(Action.DISLIKE, NOW - 100), *after)
     assert found.verdict is Verdict.DISLIKED
-    assert found.is_seen
+    assert found.viewed
 
 
 def test_the_last_verdict_counts_and_at_one_moment_the_dislike():
@@ -62,3 +62,9 @@ def test_likes_say_most_and_a_title_left_early_nothing():
     assert mark_weight(0, True, False, 0.05) == 0.0
     assert mark_weight(0, False, False, 0.9) > mark_weight(0, False, False, 0.2) > mark_weight(0, False, True, -1.0) > 0
     assert mark_weight(0, True, False, -1.0) == 1.0
+
+
+def test_marks_are_written_in_one_order_by_every_process():
+    """PostgreSQL ends one of two transactions that lock the same rows in opposite orders."""
+    events = [FeedbackEvent(user, title, Action.VIEW, None, 1.0) for user in "ba" for title in "yx"]
+    assert gather_marks(events, 2.0) == gather_marks(events[::-1], 2.0)
