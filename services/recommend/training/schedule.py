@@ -17,6 +17,8 @@ from services.recommend.training.versions import ModelVersions
 log = structlog.get_logger()
 
 LOOK_SECONDS = 10.0
+ERASURE_SECONDS = 60.0
+"""Between trainings after erasures: one that fails is not begun again at once."""
 FIRST_SECONDS = 300.0
 """Feedback is collected for so long before the first training."""
 
@@ -29,7 +31,7 @@ def is_due(manifest: Manifest | None, head: int, erasures: int, since: float, ev
     """
     if manifest is None:
         return head > 0 and since >= min(every, FIRST_SECONDS)
-    if erasures > manifest.erasures:
+    if erasures > manifest.erasures and since >= min(every, ERASURE_SECONDS):
         return True
     return head != manifest.cursor and since >= every
 

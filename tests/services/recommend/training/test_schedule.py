@@ -23,7 +23,8 @@ SERVED = Manifest("v", 0.0, 1, 1, 1, 1, 50, 2, 0.0, {}, {}, {}, {}, {}, 0.0, {})
         (SERVED, 50, 2, 9e9, False),
         (SERVED, 51, 2, 3599.0, False),
         (SERVED, 51, 2, 3600.0, True),
-        (SERVED, 50, 3, 0.0, True),
+        (SERVED, 50, 3, 59.0, False),
+        (SERVED, 50, 3, 60.0, True),
     ],
 )
 def test_trainings_follow_feedback_and_erasure(manifest, head, erasures, since, due):
