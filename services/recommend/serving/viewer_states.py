@@ -36,7 +36,7 @@ class ViewerState:
     @property
     def size(self) -> int:
         """About how many bytes it takes."""
-        return STATE_BYTES + MARK_BYTES * (len(self.seen) + len(self.liked))
+        return STATE_BYTES + MARK_BYTES * (len(self.seen) + len(self.liked) + len(self.disliked))
 
 
 LEFT_BETWEEN = (0.02, 0.9)
@@ -120,9 +120,3 @@ class ViewerStates:
         state = self._states.pop(user, None)
         if state is not None:
             self._bytes -= state.size
-
-    def clear(self) -> None:
-        """Forget everybody."""
-        self._states.clear()
-        self._reading.clear()
-        self._bytes = 0

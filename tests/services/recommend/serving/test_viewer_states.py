@@ -1,4 +1,4 @@
-"""What is kept of viewers, and when it is read anew."""
+"""What is kept of viewers, and when it is read again."""
 
 import asyncio
 
@@ -70,5 +70,8 @@ async def test_memory_is_bounded_and_those_used_last_stay():
         await states.find("u0", 0.0)
     assert len(states) == 5
     assert states.held("u0", 0.0) is not None
-    states.clear()
-    assert len(states) == 0
+
+
+def test_dislikes_count_towards_the_memory():
+    disliked = [(f"film-{number}", -1, 0, 0, -1.0, 1.0) for number in range(1000)]
+    assert make_state(disliked, 0.0).size > 100_000
