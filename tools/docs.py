@@ -20,6 +20,8 @@ from edge.serve import response_state
 from kernel import errors, fetch_reasons, store_faults, vocabulary
 from kernel.settings.table import Setting, table, tables_of
 from origin.jobs import alerts, job_graph, job_states, retry_policy
+from services.recommend.service import SOURCE_SENTENCES
+from services.recommend.serving.rows import REASON_SENTENCES
 from tools import cli
 from tools.cli import COMMANDS, Command
 
@@ -200,6 +202,8 @@ def errors_page() -> str:
         vocabulary.DOOR_REFUSAL_STATUS,
         vocabulary.DOOR_REFUSAL_SENTENCES,
     )
+    lines += _word_table("What made a list of recommendations", SOURCE_SENTENCES)
+    lines += _word_table("Why a row of recommendations is shown", REASON_SENTENCES)
     return "\n".join(lines) + "\n"
 
 

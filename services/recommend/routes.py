@@ -24,7 +24,6 @@ from services.recommend.viewers import ViewerDirectory, ViewerRules
 
 MODEL_HEADER = "X-Recommend-Model"
 MAX_ROW = 60
-_ROW_ID = {"type": "string", "pattern": "^[a-z0-9][a-z0-9-]{0,39}$"}
 _ITEM: dict[str, Any] = {
     "type": "object",
     "required": ["contentId", "rankScore"],
@@ -50,7 +49,7 @@ class Feedback(Struct, rename="camel"):
     """The body of feedback.
 
     `value`: the share watched, 0 to 1, with WATCH. `event_id`: the app's own name of the event; sending it twice counts
-    once. `surface`: where the viewer met the title.
+    once.
     """
 
     user_id: str
@@ -103,7 +102,7 @@ class RecommendRoutes:
         wide = Parameter("limit", "Titles of a row, 1 to 60.", schema=params.integer_schema(1, MAX_ROW, 20))
         content = Parameter("contentId", "The title.", required=True, schema=params.CONTENT_ID_SCHEMA)
         row = Parameter(
-            "rowId", "The row.", location="path", schema={"type": "string", "pattern": "^[a-z0-9][a-z0-9-]{0,39}$"}
+            "rowId", "The row.", location="path", schema={"type": "string", "pattern": f"^{ROW_ID.pattern}$"}
         )
         return (
             Route(

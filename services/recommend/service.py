@@ -37,7 +37,6 @@ KEEP_LIST_SECONDS = 5.0
 SPREAD_POOL = 4
 """A row is chosen from this many times its titles, where they shall differ from each other."""
 
-
 WAIT_FACTOR = 5.0
 """Deadlines that may pass in waiting for the processor or for a read, before a list gives up."""
 
@@ -47,7 +46,6 @@ class ListSource(StrEnum):
 
     BLEND = "blend"
     TREND = "trend"
-    """Nothing is known of the viewer, or nothing may be used."""
     LATE = "trend-late"
     BROKEN = "trend-broken"
     NO_MODEL = "trend-no-model"
@@ -60,7 +58,6 @@ SOURCE_SENTENCES = {
     ListSource.BROKEN: "The trend of the country: the models or the viewer's marks failed, or did so just before.",
     ListSource.NO_MODEL: "The trend of the country: no model has been trained yet.",
 }
-"""What each source means; docs/recommend.md repeats it."""
 
 
 class DeadlinePassed(Exception):
@@ -157,7 +154,7 @@ class RecommendService:
     async def recommend(self, user: str, audience: Audience, limit: int, *, personal: bool = True) -> Answer:
         """The best titles for a viewer; uses feedback from the moment it is stored. Never raises for a slow model.
 
-        `personal` is False for whoever does not consent to be known.
+        `personal` is False without the viewer's consent.
         """
         started = self._clock.mono()
         state, source = await self._state_of(user, started, personal=personal)

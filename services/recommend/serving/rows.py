@@ -27,7 +27,6 @@ class Reason(StrEnum):
     GENRE = "genre"
     DECADE = "decade"
     CURATED = "curated"
-    EXPLORE = "explore"
 
 
 REASON_SENTENCES = {
@@ -40,9 +39,7 @@ REASON_SENTENCES = {
     Reason.GENRE: "The viewer watches much of this genre.",
     Reason.DECADE: "The viewer watches much of this decade.",
     Reason.CURATED: "Operators chose these titles.",
-    Reason.EXPLORE: "The platform tries these titles, to learn who likes them.",
 }
-"""What each reason means; docs/recommend.md repeats it."""
 
 
 @dataclass(frozen=True)
