@@ -2,24 +2,19 @@
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
-from kernel.errors import BadRequest, BadSettings
+from kernel.errors import BadSettings
 from kernel.media.content_keys import EncryptionScheme
 from kernel.vocabulary import is_content_id
 from origin.encode.planner import recipe_of
 from origin.encode.profile import EncodeProfile, merge_profiles
 from origin.ingest import metadata
-from origin.ingest.probe import printable_path
 from origin.storage.records import TitleRecord
-
-_READ_BYTES = 1 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,18 +89,3 @@ def apply_metadata(record: TitleRecord, request: IngestRequest, published: Title
     if published and not (request.title or (given or {}).get("title")):
         return msgspec.structs.replace(record, title=published.title)
     return msgspec.structs.replace(record, title=metadata.choose_title(request.title, given or {}, request.film))
-
-
-def hash_file(film: Path, on_bytes: Callable[[int], object]) -> str:
-    """128 bits of SHA-256 of the file in hex; calls `on_bytes` with the number of bytes read. Raises BadRequest."""
-    whole = hashlib.sha256()
-    done = 0
-    try:
-        with film.open("rb") as opened:
-            while data := opened.read(_READ_BYTES):
-                whole.update(data)
-                done += len(data)
-                on_bytes(done)
-    except OSError as error:
-        raise BadRequest(422, "not-readable", f"{printable_path(film)} cannot be read: {error.strerror}") from None
-    return whole.hexdigest()[:32]

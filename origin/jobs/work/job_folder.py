@@ -74,10 +74,6 @@ class JobFolder:
             raise BadRequest(409, "film-changed", "the film was changed during the ingest")
         return note
 
-    def is_made(self, file: Path) -> bool:
-        """Whether a file of an earlier attempt is there; files appear whole or not at all."""
-        return file.is_file()
-
     def require(self, file: Path, step: str) -> Path:
         """A file that `step` has made."""
         if not file.is_file():

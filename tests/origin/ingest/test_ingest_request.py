@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from kernel.errors import BadRequest, BadSettings
-from origin.ingest.ingest_request import IngestRequest, apply_metadata, hash_file, new_record
+from kernel.errors import BadSettings
+from origin.ingest.ingest_request import IngestRequest, apply_metadata, new_record
 
 FILM = Path("my_film.mp4")
 
@@ -45,14 +45,3 @@ def test_what_is_not_given_stays():
     third = apply_metadata(second, IngestRequest(FILM, title="U", metadata={"countries": []}), second)
     assert (third.title, third.metadata, third.countries) == ("U", {}, ())
     assert apply_metadata(third, IngestRequest(FILM, metadata={"countries": None}), third).countries is None
-
-
-def test_the_hash_is_of_the_whole_file(tmp_path):
-    """Told as it is read; a file that cannot be read is named."""
-    film = tmp_path / "film"
-    film.write_bytes(b"x" * (1 << 20) + b"y")
-    told = []
-    assert len(hash_file(film, told.append)) == 32
-    assert told == [1 << 20, (1 << 20) + 1]
-    with pytest.raises(BadRequest, match="cannot be read"):
-        hash_file(tmp_path / "none", told.append)

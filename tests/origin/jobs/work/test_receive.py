@@ -10,7 +10,7 @@ from kernel.errors import BadRequest
 from origin.jobs.queue_rows import ReceivedFilm
 from origin.jobs.records import JobRequest
 from origin.jobs.work.job_folder import JobFolders
-from origin.jobs.work.receive import Reception
+from origin.jobs.work.receive import HASH_BYTES, Reception, hash_film
 from origin.stores.folder import open_folder
 from origin.uploads.fetch import FetchLimits
 from origin.uploads.locations import LocationRules
@@ -100,3 +100,14 @@ def test_a_film_that_is_too_large(place):
     place.receive(location=str(place.films / "a.mp4"))
     with pytest.raises(BadRequest, match="are allowed"):
         place.receive(number=1, most=100, source=SHA256)
+
+
+def test_the_hash_is_of_the_whole_film(tmp_path):
+    """Progress is reported as it is read; a film that cannot be read is named."""
+    film = tmp_path / "film"
+    film.write_bytes(b"x" * HASH_BYTES + b"y")
+    reported = []
+    assert hash_film(film, reported.append) == hashlib.sha256(film.read_bytes()).hexdigest()
+    assert reported == [HASH_BYTES, HASH_BYTES + 1]
+    with pytest.raises(BadRequest, match="none' cannot be read"):
+        hash_film(tmp_path / "none", reported.append)
