@@ -16,7 +16,8 @@ from __future__ import annotations
 import asyncio
 import base64
 import hashlib
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,7 @@ from typing import Any
 import aiohttp
 import msgspec
 import stamina
+import structlog
 
 from httpd.bounded_body import read_at_most
 from kernel.errors import BadRequest, BadSettings, StorageFailed, UpstreamFailed
@@ -35,13 +37,14 @@ from origin.jobs.work.receive import hash_film
 from origin.jobs.work.step_outcome import StepOutcome
 from origin.uploads.tus_protocol import CHUNK_TYPE, VERSION, format_metadata
 
+log = structlog.get_logger("origin")
+
 WORK = "/content/work"
 UPLOADS = "/content/uploads"
 TIMEOUT = aiohttp.ClientTimeout(total=None, sock_connect=5, sock_read=60)
 CHUNK_BYTES = 16 << 20
 ATTEMPTS = 5
 MAX_ANSWER = 16 << 20
-_PASSING = (aiohttp.ClientError, TimeoutError, UpstreamFailed)
 
 
 class WorkCall(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):
@@ -88,9 +91,10 @@ class RemoteSource:
         """Deliver the files, then say that the step is done."""
         try:
             delivered = {file.name: await self._deliver(lease, file) for file in outcome.files}
-        except BadRequest:  # uploads are accepted for leases that are held
+            held = await self._held("finish", WorkCall(lease.token, files=delivered))
+        except BadRequest as error:  # the lease is lost, or an upload has gone: the step is leased once more
+            log.warning("result-refused", job=lease.job_id, step=lease.step.id, error=str(error))
             return False
-        held = await self._held("finish", WorkCall(lease.token, files=delivered))
         for file in outcome.files:
             await asyncio.to_thread(file.unlink, missing_ok=True)
         return held
@@ -117,23 +121,21 @@ class RemoteSource:
     async def _request(
         self, method: str, path: str, fields: Mapping[str, str], data: bytes | None = None
     ) -> tuple[int, bytes]:
-        try:
+        with _reaching(self.origin):
             async with self.session.request(
                 method, self.origin + path, headers=fields, data=data, allow_redirects=False, timeout=TIMEOUT
             ) as got:
                 body = await read_at_most(got.content, MAX_ANSWER)
                 _check_status(got.status, body, self.origin)
                 return got.status, body
-        except (aiohttp.ClientError, TimeoutError) as error:
-            raise _away(f"{self.origin} cannot be reached ({type(error).__name__})") from None
 
     async def fetch_film(self, lease: Lease, target: Path) -> None:
         """The job's film, in ranges; a part of an earlier attempt is continued, the whole is checked."""
         if await asyncio.to_thread(target.is_file):
             return
         part = target.with_name(f"{target.name}.part")
-        async for attempt in stamina.retry_context(on=_PASSING, attempts=ATTEMPTS, timeout=None):
-            with attempt:
+        async for attempt in stamina.retry_context(on=UpstreamFailed, attempts=ATTEMPTS, timeout=None):
+            with attempt, _reaching(self.origin):
                 sha256 = await self._fetch_rest(lease, part)
         if await asyncio.to_thread(hash_film, part, lambda _: None) != sha256:
             await asyncio.to_thread(part.unlink)
@@ -169,10 +171,11 @@ class RemoteSource:
     async def _create_upload(self, lease: Lease, size: int) -> str:
         fields = {"Tus-Resumable": VERSION, "Upload-Length": str(size), "Content-Length": "0"}
         fields["Upload-Metadata"] = format_metadata({"lease": lease.token})
-        async with self.session.post(self.origin + UPLOADS, headers=fields, timeout=TIMEOUT) as got:
-            body = await read_at_most(got.content, MAX_ANSWER)
-            _check_status(got.status, body, self.origin)
-            return f"{UPLOADS}/{got.headers['Location'].rpartition('/')[2]}"
+        with _reaching(self.origin):
+            async with self.session.post(self.origin + UPLOADS, headers=fields, timeout=TIMEOUT) as got:
+                body = await read_at_most(got.content, MAX_ANSWER)
+                _check_status(got.status, body, self.origin)
+                return f"{UPLOADS}/{got.headers['Location'].rpartition('/')[2]}"
 
     async def _send_chunk(self, url: str, offset: int, data: bytes) -> int:
         """Send a chunk, again after a cut from where the origin has got to; returns the new offset."""
@@ -181,7 +184,7 @@ class RemoteSource:
             "Tus-Resumable": VERSION, "Upload-Offset": str(offset), "Content-Type": CHUNK_TYPE,
             "Upload-Checksum": f"sha256 {checksum}",
         }  # fmt: skip
-        async for attempt in stamina.retry_context(on=_PASSING, attempts=ATTEMPTS, timeout=None):
+        async for attempt in stamina.retry_context(on=UpstreamFailed, attempts=ATTEMPTS, timeout=None):
             with attempt:
                 if attempt.num > 1 and (known := await self._offset(url)) != offset:
                     return known
@@ -190,10 +193,20 @@ class RemoteSource:
 
     async def _offset(self, url: str) -> int:
         fields = {"Tus-Resumable": VERSION}
-        async with self.session.head(self.origin + url, headers=fields, timeout=TIMEOUT) as got:
-            if got.status != 200:
-                raise _away(f"{self.origin} answered {got.status}")
-            return int(got.headers["Upload-Offset"])
+        with _reaching(self.origin):
+            async with self.session.head(self.origin + url, headers=fields, timeout=TIMEOUT) as got:
+                if got.status != 200:
+                    raise _away(f"{self.origin} answered {got.status}")
+                return int(got.headers["Upload-Offset"])
+
+
+@contextmanager
+def _reaching(origin: str) -> Iterator[None]:
+    """Raise UpstreamFailed where the origin cannot be reached, so that the worker waits for it."""
+    try:
+        yield
+    except (aiohttp.ClientError, TimeoutError) as error:
+        raise _away(f"{origin} cannot be reached ({type(error).__name__})") from None
 
 
 def _size_of(file: Path) -> int:

@@ -8,7 +8,8 @@ from aiohttp.test_utils import TestServer
 from kernel.errors import UpstreamFailed
 from origin.jobs.job_graph import REMOTE_KINDS
 from origin.jobs.work.job_folder import JobFolders
-from origin.jobs.work.remote_source import RemoteSource
+from origin.jobs.work.remote_source import UPLOADS, WORK, RemoteSource
+from origin.jobs.work.step_outcome import StepOutcome
 from tests.origin.jobs.work.conftest import lease_of
 
 
@@ -60,3 +61,31 @@ async def test_nothing_to_do(make_source):
         return web.Response(status=204)
 
     assert await (await make_source(answer)).lease() is None
+
+
+async def test_a_result_waits_for_an_origin_that_goes_away_during_its_delivery(make_source, tmp_path):
+    """The connection breaks at the creation of the upload: the worker is told to wait, and keeps the file."""
+
+    async def answer(request):
+        request.transport.abort()
+        return web.Response()
+
+    source, file = await make_source(answer), tmp_path / "v240.mp4"
+    file.write_bytes(b"encoded")
+    with pytest.raises(UpstreamFailed, match="cannot be reached"):
+        await source.finish(lease_of(), StepOutcome(files=(file,)))
+    assert file.is_file()
+
+
+@pytest.mark.parametrize("refused", [UPLOADS, f"{WORK}/finish"])
+async def test_a_result_that_the_origin_refuses_loses_the_step_only(make_source, tmp_path, refused):
+    """The lease is lost, or an upload has gone meanwhile: the worker goes on with other steps."""
+
+    async def answer(request):
+        if request.path == refused:
+            return web.json_response({"detail": "the upload is not complete"}, status=409)
+        return web.Response(status=201, headers={"Location": f"{UPLOADS}/result-1"})
+
+    source, file = await make_source(answer), tmp_path / "v240.mp4"
+    file.write_bytes(b"encoded")
+    assert not await source.finish(lease_of(), StepOutcome(files=(file,)))
