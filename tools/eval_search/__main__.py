@@ -17,25 +17,28 @@ from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
+from kernel.errors import BadSettings
 from kernel.settings.command_line import command
-from kernel.settings.table import INTEGER, PATH, TEXT, setting
+from kernel.settings.table import INTEGER, PATH, TEXT, choice, setting
 from services.search.text.fold import key
 from tools.eval_search.corpus import make_corpus, read_films
 from tools.eval_search.engines import LIMIT, Engine, Matinee, PgTrgm, PlainTantivy, SqliteFts
 from tools.eval_search.queries import Question, make_questions
+
+ENGINES = ("matinee", "tantivy", "fts5", "pg_trgm")
 
 
 @dataclass(frozen=True)
 class EvalSettings:
     """The settings of `python -m tools.eval_search`."""
 
-    films: Path = setting(PATH, "../shared/data/films.jsonl.gz", "JSON lines of films, gzipped or not.")
+    films: Path = setting(PATH, None, "JSON lines of films, gzipped or not.", required=True)
     titles: int = setting(INTEGER, "100000", "Titles in the index; made-up ones fill up the real ones.", least=100)
     questions: int = setting(INTEGER, "500", "Questions of each kind.", least=1, most=10_000)
     half: int = setting(INTEGER, "1", "The half of the films that is asked for: weights were chosen on half 0.", most=1)
     seed: int = setting(INTEGER, "7", "Seed of the random choices.")
     postgres: str | None = setting(TEXT, None, "postgresql:// URL for pg_trgm; not set: without it.")
-    only: tuple[str, ...] = setting(TEXT, None, "Engines to run.", many=True)
+    only: tuple[str, ...] = setting(choice(*ENGINES), None, "Engines to run; not set: all of them.", many=True)
     json: Path | None = setting(PATH, None, "Write the figures to this file.")
 
 
@@ -50,7 +53,12 @@ class Score:
 
 
 def score_engine(engine: Engine, questions: Sequence[Question], titles: Mapping[str, str]) -> Score:
-    """Ask an engine the questions of one kind; a film of the same name counts as the one that is meant."""
+    """Ask an engine the questions of one kind; a film of the same name counts as the one that is meant.
+
+    Zeros where there is no question: a file without casts has none of one kind.
+    """
+    if not questions:
+        return Score(0.0, 0.0, 0.0, 0.0)
     ranks: list[float] = []
     costs: list[float] = []
     for question in questions:
@@ -60,7 +68,7 @@ def score_engine(engine: Engine, questions: Sequence[Question], titles: Mapping[
         meant = key(question.film.title)
         ranks.append(next((1 / place for place, one in enumerate(found, 1) if key(titles[one]) == meant), 0.0))
     costs.sort()
-    count = max(1, len(questions))
+    count = len(questions)
     return Score(
         sum(ranks) / count, sum(rank > 0 for rank in ranks) / count, sum(costs) / count, costs[count * 99 // 100]
     )
@@ -68,6 +76,8 @@ def score_engine(engine: Engine, questions: Sequence[Question], titles: Mapping[
 
 def run(settings: EvalSettings) -> int:
     """Print the table of all engines; returns the exit code."""
+    if "pg_trgm" in settings.only and not settings.postgres:
+        raise BadSettings("postgres", "must be set for the engine pg_trgm")
     console = Console()
     corpus = make_corpus(read_films(settings.films), settings.titles, settings.seed)
     questions = make_questions(corpus, settings.half, settings.questions, settings.seed)

@@ -16,6 +16,8 @@ import msgspec
 from kernel.errors import BadSettings
 
 MAX_TITLE_WORDS = 9
+MAX_DRAWS = 10_000
+"""Titles drawn in a row that are known already: few films have words for few others."""
 START, END = "", "\0"
 
 
@@ -66,16 +68,21 @@ def read_films(path: Path) -> list[FilmLine]:
 
 
 def make_corpus(films: Sequence[FilmLine], size: int, seed: int) -> list[Film]:
-    """The real films with popularities drawn at random, and made-up titles in the words of real ones up to `size`."""
+    """The real films with popularities drawn at random, and made-up titles in the words of real ones up to `size`.
+
+    Raises BadSettings when the real titles have too few words for so many.
+    """
     rng = random.Random(seed)  # noqa: S311 (an evaluation must repeat)
     made = [_film(f"f{number}", one.title, one, True, rng) for number, one in enumerate(films[:size])]
     follows = _word_pairs(films)
     known = {one.title for one in films}
     while len(made) < size:
-        title = _make_title(follows, rng)
-        if title not in known:
-            known.add(title)
-            made.append(_film(f"s{len(made)}", title, rng.choice(films), False, rng))
+        drawn = (_make_title(follows, rng) for _ in range(MAX_DRAWS if films else 0))
+        title = next((one for one in drawn if one not in known), None)
+        if title is None:
+            raise BadSettings("titles", f"{len(films)} films have words for {len(made)} titles, not for {size}")
+        known.add(title)
+        made.append(_film(f"s{len(made)}", title, rng.choice(films), False, rng))
     return made
 
 

@@ -21,6 +21,13 @@ def test_made_up_titles_are_not_real_ones():
     assert len({film.title for film in corpus}) == 6
 
 
+@pytest.mark.parametrize("films", [[], [FilmLine("Alien", 1979)]])
+def test_a_file_with_too_few_words_ends_the_run(films):
+    """It drew titles without end."""
+    with pytest.raises(BadSettings, match="not for 5"):
+        make_corpus(films, 5, 1)
+
+
 def test_a_bad_line_is_named(tmp_path):
     path = tmp_path / "films.jsonl.gz"
     path.write_bytes(gzip.compress(b'{"title": "A"}\n{"title": 3}\n'))

@@ -29,3 +29,4 @@ def test_a_score_is_the_mean_of_ranks(corpus, tmp_path):
     asked = [Question("second", corpus[0]), Question("none", corpus[0])]
     score = score_engine(Fixed(), asked, titles)
     assert (score.mrr, score.recall) == (0.25, 0.5)
+    assert score_engine(Fixed(), [], titles).recall == 0, "films without a cast have no question of that kind"
