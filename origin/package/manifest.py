@@ -10,6 +10,7 @@ from itertools import groupby
 from xml.etree.ElementTree import Element, SubElement  # only to write
 
 from kernel.errors import Bug
+from kernel.media.dash_manifest import MAX_SEGMENTS
 from origin.encode.plan import EncodePlan
 from origin.package.images import ImageTrack, image_adaptation_set
 from origin.package.key_signals import folder_of
@@ -124,7 +125,10 @@ def _set_timeline(shown: Element, by_folder: Mapping[str, PackagedTrack]) -> Non
 
 
 def read_tracks(root: Element) -> dict[str, tuple[str, int, tuple[int, ...]]]:
-    """(codecs, timescale, durations in ticks) of each Representation's folder in the packager's MPD."""
+    """(codecs, timescale, durations in ticks) of each Representation's folder in the packager's MPD.
+
+    Raises ValueError for numbers that are none, a timescale of 0, and more than MAX_SEGMENTS segments.
+    """
     found = {}
     for group in root.iter(dash("AdaptationSet")):
         for shown in group.findall(dash("Representation")):
@@ -133,7 +137,12 @@ def read_tracks(root: Element) -> dict[str, tuple[str, int, tuple[int, ...]]]:
                 continue
             durations: list[int] = []
             for entry in template.iter(dash("S")):
-                durations += [int(entry.get("d", "0"))] * (1 + int(entry.get("r", "0")))
-            codecs = shown.get("codecs") or group.get("codecs") or ""
-            found[folder_of(template)] = (codecs, int(template.get("timescale", "1")), tuple(durations))
+                count = 1 + int(entry.get("r", "0"))
+                if count + len(durations) > MAX_SEGMENTS:
+                    raise ValueError(f"{folder_of(template)} has more than {MAX_SEGMENTS} segments")
+                durations += [int(entry.get("d", "0"))] * count
+            codecs, timescale = shown.get("codecs") or group.get("codecs") or "", int(template.get("timescale", "1"))
+            if timescale < 1:
+                raise ValueError(f"the timescale of {folder_of(template)} is {timescale}")
+            found[folder_of(template)] = (codecs, timescale, tuple(durations))
     return found

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator
 from uuid import UUID
 
 from kernel.media.content_keys import KeyLabel, label_of_lines
-from kernel.media.drm_signals import CLEAR_KEY_FORMAT, DrmSystem
+from kernel.media.drm_signals import CLEAR_KEY_FORMAT, KEY_TAG, DrmSystem
 from kernel.media.xml_reader import read_xml
 from kernel.vocabulary import rendition_height
 from origin.package.key_signals import manifest_key_ids
@@ -34,6 +34,8 @@ def check_encryption(
         yield from _check_init(folder, key_id, encryption, facts)
         if key_id is not None and encryption is not None:
             yield from _check_playlists(folder, key_id, encryption, facts)
+        else:
+            yield from _check_clear_playlists(folder, facts)
     for path, encrypted in facts.encrypted.items():
         folder = path.rpartition("/")[0]
         if folder in expected and encrypted != (expected[folder] is not None):
@@ -82,6 +84,12 @@ def _check_playlists(folder: str, key_id: str, encryption: EncryptionRecord, fac
             yield Finding(Check.ENCRYPTION, path, "does not name its key to Clear Key, or has the format identity")
         if any(f"KEYID=0x{other}" in text for other in others):
             yield Finding(Check.ENCRYPTION, path, "names the key of another label")
+
+
+def _check_clear_playlists(folder: str, facts: TitleFacts) -> Iterator[Finding]:
+    for path in (f"{folder}/{name}" for name in _PLAYLISTS):
+        if KEY_TAG.encode() in facts.texts.get(path, b""):
+            yield Finding(Check.ENCRYPTION, path, "names a key of segments that are clear")
 
 
 def _check_manifests(expected: dict[str, str | None], facts: TitleFacts) -> Iterator[Finding]:

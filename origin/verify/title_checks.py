@@ -109,11 +109,11 @@ def _check_top(path: str, facts: TitleFacts, playlists: dict[str, MediaPlaylist]
         return
     if not top.independent:
         yield Finding(Check.HLS, path, "does not say that segments are independent")
-    images = [
-        attributes(line.partition(":")[2]).get("URI", "")
-        for line in text.splitlines()
-        if line.startswith("#EXT-X-IMAGE-STREAM-INF:")
-    ]
+    try:
+        images = _image_playlists(text)
+    except ValueError as error:
+        yield Finding(Check.HLS, path, str(error))
+        images = []
     for uri in [*top.uris(), *images]:
         if uri in playlists:
             continue
@@ -128,8 +128,14 @@ def _check_top(path: str, facts: TitleFacts, playlists: dict[str, MediaPlaylist]
     yield from _check_rates(path, top, playlists, facts)
 
 
+def _image_playlists(text: str) -> list[str]:
+    """The URIs of EXT-X-IMAGE-STREAM-INF, which RFC 8216 does not know. Raises ValueError."""
+    lines = [line for line in text.splitlines() if line.startswith("#EXT-X-IMAGE-STREAM-INF:")]
+    return [attributes(line.partition(":")[2]).get("URI", "") for line in lines]
+
+
 def _check_named_files(path: str, playlist: MediaPlaylist, facts: TitleFacts) -> Iterator[Finding]:
-    folder = path.rpartition("/")[0]
+    folder = _folder(path)
     for uri in dict.fromkeys([playlist.init, *(segment.uri for segment in playlist.segments)]):
         if uri is not None and f"{folder}/{uri}" not in facts.sizes:
             yield Finding(Check.HLS, path, f"names {uri!r}, which is not there")
@@ -159,7 +165,7 @@ def _check_rates(
 
 
 def _peak(path: str, playlist: MediaPlaylist, facts: TitleFacts) -> int:
-    folder = path.rpartition("/")[0]
+    folder = _folder(path)
     seconds = tuple(segment.duration for segment in playlist.segments)
     sizes = tuple(facts.sizes.get(f"{folder}/{segment.uri}", 0) for segment in playlist.segments)
     return peak_rate(seconds, sizes, playlist.target_duration)

@@ -66,6 +66,15 @@ LAST = b'<S t="192512" d="203008" />'
         (moved("v360/00002.m4s", start=1), Check.TIMELINE, "v360/00002.m4s", "is at 100001"),
         (moved("a_eng/00002.m4s", gaps=True), Check.TIMELINE, "a_eng/00002.m4s", "with gaps"),
         (moved("v240/00002.m4s", sync=False), Check.GOP, "v240/00002.m4s", "keyframe"),
+        (replaced(TOP, b"IMAGE-STREAM-INF:", b"IMAGE-STREAM-INF:=,"), Check.HLS, TOP, "malformed"),
+        (replaced(MPD, b'timescale="48000" init', b'timescale="0" init'), Check.DASH, MPD, "timescale of a_eng is 0"),
+        (replaced(MPD, b'd="203008"', b'd="203008" r="999999999999999"'), Check.DASH, MPD, "more than 100000 segments"),
+        (
+            replaced("v240/iframe.m3u8", b"#EXTINF", b'#EXT-X-KEY:METHOD=AES-128,URI="k"\n#EXTINF'),
+            Check.ENCRYPTION,
+            "v240/iframe.m3u8",
+            "names a key",
+        ),
         (lambda facts: facts.encrypted.update({"v240/00001.m4s": True}), Check.ENCRYPTION, "v240/00001.m4s", "encrypt"),
     ],
 )
