@@ -11,13 +11,12 @@ import re
 from collections.abc import Mapping
 from xml.etree import ElementTree as ET  # only to write
 
+from kernel.media.mpd_document import dash, write_mpd
 from kernel.media.xml_reader import read_xml
 
 HERE = "here"
 """The pathway of relative addresses."""
 
-_DASH = "urn:mpeg:dash:schema:mpd:2011"
-_XSI = "http://www.w3.org/2001/XMLSchema-instance"
 _STEERING = "#EXT-X-CONTENT-STEERING:"
 _IMAGES = "#EXT-X-IMAGE-STREAM-INF:"
 _NAMED = ("#EXT-X-STREAM-INF:", "#EXT-X-I-FRAME-STREAM-INF:", "#EXT-X-MEDIA:", _IMAGES)
@@ -72,20 +71,16 @@ def steered_manifest(data: bytes, server: str, pathways: Mapping[str, str]) -> b
     except ValueError as error:
         raise ValueError(f"not an MPD: {error}") from None
     for name in ("ContentSteering", "BaseURL"):
-        for old in root.findall(f"{{{_DASH}}}{name}"):
+        for old in root.findall(dash(name)):
             root.remove(old)
     at = sum(child.tag.rpartition("}")[2] in _BEFORE_BASE for child in root)
     for name, base in pathways.items():
-        place = ET.Element(f"{{{_DASH}}}BaseURL", {"serviceLocation": name})
+        place = ET.Element(dash("BaseURL"), {"serviceLocation": name})
         place.text = base or "./"
         root.insert(at, place)
         at += 1
-    steering = ET.Element(f"{{{_DASH}}}ContentSteering", {"defaultServiceLocation": next(iter(pathways))})
+    steering = ET.Element(dash("ContentSteering"), {"defaultServiceLocation": next(iter(pathways))})
     steering.set("queryBeforeStart", "false")
     steering.text = server
     root.insert(at, steering)
-    ET.register_namespace("", _DASH)
-    ET.register_namespace("xsi", _XSI)
-    ET.register_namespace("cenc", "urn:mpeg:cenc:2013")
-    ET.register_namespace("mspr", "urn:microsoft:playready")
-    return bytes(ET.tostring(root, encoding="utf-8", xml_declaration=True)) + b"\n"
+    return write_mpd(root)

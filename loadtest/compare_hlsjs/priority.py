@@ -41,7 +41,7 @@ def waited_s(thread: int, proc: Path = _PROC) -> float:
 
 
 def share_priority(pid: int, priority: int, proc: Path = _PROC) -> None:
-    """Give a process's session the priority besides other sessions, where the kernel groups by them."""
+    """Give a process's session this priority among sessions, where the kernel schedules by them."""
     group = proc / str(pid) / "autogroup"
     with contextlib.suppress(OSError, ValueError):
         if int(group.read_text().rpartition(" ")[2]) != priority:

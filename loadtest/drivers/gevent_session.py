@@ -111,8 +111,7 @@ class GeventSession:
         try:
             for _ in range(MAX_REDIRECTS + 1):
                 # A new one for each exchange: the body of a redirect is none of the segment's.
-                is_checked = self._checks is not None and fetch.kind is RequestKind.SEGMENT
-                check = self._checks.begin(fetch) if is_checked and self._checks is not None else None
+                check = self._checks.begin(fetch) if self._checks and fetch.kind is RequestKind.SEGMENT else None
                 reader = self._exchange(fetch, url, check)
                 location = redirect_of(fetch, reader)
                 if location is None:

@@ -52,7 +52,7 @@ class PlayerUser(User):
         try:
             session.play()
         finally:
-            # When the test ends, Locust kills its users: who still played belongs into the report as well.
+            # When the test ends, Locust kills its users: sessions that still played belong in the report too.
             self._count_session(session.player.record)
         self.audience.played += 1
         if options.sessions is not None and self.audience.played == options.sessions:

@@ -20,7 +20,6 @@ MAX_GROUPS = 50
 """Values of one dimension that are shown apart; further ones are counted as `other`."""
 MAX_REQUEST_KEYS = 2_000
 
-FAILED_ENDS = frozenset({EndReason.START_FAILED, EndReason.PLAYBACK_FAILED})
 DIMENSIONS = ("network", "device", "country")
 
 

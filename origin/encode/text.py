@@ -10,6 +10,12 @@ from origin.ingest.probe import input_name
 from origin.ingest.subprocesses import INPUT_GUARD, Programs
 
 
+def webvtt_time(seconds: float) -> str:
+    """A WebVTT timestamp, `01:02:03.456`."""
+    minutes, rest = divmod(round(seconds * 1000), 60_000)
+    return f"{minutes // 60:02d}:{minutes % 60:02d}:{rest // 1000:02d}.{rest % 1000:03d}"
+
+
 def extract_text(programs: Programs, plan: EncodePlan, track: TextTrack, source: Path, folder: Path) -> Path:
     """Write a subtitle to `track.file(folder)` as WebVTT, times from the film's start. Raises BadRequest."""
     target = track.file(folder)

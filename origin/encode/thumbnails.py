@@ -13,6 +13,7 @@ from pathlib import Path
 from kernel.errors import Bug
 from origin.encode.ffmpeg_call import part_of
 from origin.encode.plan import EncodePlan, Thumbnails
+from origin.encode.text import webvtt_time
 from origin.ingest.decoders import choose_ffmpeg
 from origin.ingest.subprocesses import ProgramFailed, Programs, last_line, run_program
 
@@ -61,13 +62,8 @@ def webvtt_index(times: Sequence[float], end: float, images: Thumbnails) -> str:
         sheet, position = divmod(number, images.columns * images.rows)
         row, column = divmod(position, images.columns)
         area = f"{column * images.width},{row * images.height},{images.width},{images.height}"
-        lines += [f"{_stamp(start)} --> {_stamp(until)}", f"{sprite_name(sheet)}#xywh={area}", ""]
+        lines += [f"{webvtt_time(start)} --> {webvtt_time(until)}", f"{sprite_name(sheet)}#xywh={area}", ""]
     return "\n".join(lines)
-
-
-def _stamp(seconds: float) -> str:
-    minutes, rest = divmod(round(seconds * 1000), 60_000)
-    return f"{minutes // 60:02d}:{minutes % 60:02d}:{rest // 1000:02d}.{rest % 1000:03d}"
 
 
 def _run(ffmpeg: str, source: Path, filters: str, target: Path, options: list[str]) -> None:

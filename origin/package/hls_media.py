@@ -57,6 +57,11 @@ def i_frame_rates(segments: Sequence[Segment]) -> tuple[int, int]:
     return math.ceil(max(rates, default=0)), math.ceil(8 * sum(sizes) / total) if total else 0
 
 
+def yes_no(flag: bool) -> str:
+    """An enumerated string of an attribute (RFC 8216 §4.2)."""
+    return "YES" if flag else "NO"
+
+
 def _key_lines(signals: Signals | None) -> list[str]:
     """Clear Key's line, which hls.js reads, first; none is of the format `identity`, on which hls.js and Shaka fail."""
     return [one.key_lines for one in (signals or {}).values() if one.key_lines]

@@ -10,8 +10,9 @@ import math
 from dataclasses import dataclass
 from xml.etree.ElementTree import Element, SubElement  # only to write
 
+from kernel.media.mpd_document import dash
 from origin.encode.plan import Thumbnails
-from origin.package.mpd_document import dash
+from origin.encode.thumbnails import sprite_name
 
 IMAGE_PLAYLIST = "main.m3u8"
 _TILE_SCHEME = "http://dashif.org/guidelines/thumbnail_tile"
@@ -52,7 +53,7 @@ def write_image_playlist(track: ImageTrack) -> str:
     for index in range(len(track.sizes)):
         lines.append(f"#EXTINF:{track.seconds(index):.6f},")
         lines.append(f"#EXT-X-TILES:{layout},DURATION={images.interval:.6f}")
-        lines.append(f"sprite-{index + 1}.jpg")
+        lines.append(sprite_name(index))
     return "\n".join([*lines, "#EXT-X-ENDLIST"]) + "\n"
 
 

@@ -8,8 +8,8 @@ from xml.etree.ElementTree import Element  # only to write; reading is xml_reade
 
 from kernel.errors import Bug
 from kernel.media.drm_signals import PROTECTION_VALUES, DrmSystem, Signals, SystemSignals
+from kernel.media.mpd_document import dash
 from kernel.media.xml_reader import read_xml
-from origin.package.mpd_document import dash
 
 MP4_PROTECTION = "urn:mpeg:dash:mp4protection:2011"
 _PROTECTION = dash("ContentProtection")

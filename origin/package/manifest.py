@@ -11,10 +11,10 @@ from xml.etree.ElementTree import Element, SubElement  # only to write
 
 from kernel.errors import Bug
 from kernel.media.dash_manifest import MAX_SEGMENTS
+from kernel.media.mpd_document import dash
 from origin.encode.plan import EncodePlan
 from origin.package.images import ImageTrack, image_adaptation_set
 from origin.package.key_signals import folder_of
-from origin.package.mpd_document import dash
 from origin.package.packaged_track import PackagedTrack
 from origin.package.track_labels import TrackLabel, label_audio, label_text
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from origin.encode.plan import AudioTrack, EncodePlan, VideoRung
 from origin.encode.source import Dynamic
+from origin.package.hls_media import yes_no
 from origin.package.images import ImageTrack, image_stream_line
 from origin.package.packaged_track import PackagedTrack
 from origin.package.track_labels import TrackLabel, label_audio, label_text
@@ -74,15 +75,15 @@ def _audio_line(group: AudioGroup, track: AudioTrack, label: TrackLabel, package
 
 
 def _text_line(label: TrackLabel, folder: str) -> str:
-    return _media_line("SUBTITLES", _SUBTITLES, label, folder, f",FORCED={_yes(label.forced)}")
+    return _media_line("SUBTITLES", _SUBTITLES, label, folder, f",FORCED={yes_no(label.forced)}")
 
 
 def _media_line(kind: str, group: str, label: TrackLabel, folder: str, more: str) -> str:
     language = f',LANGUAGE="{label.language}"' if label.language else ""
     characteristics = f',CHARACTERISTICS="{label.characteristics}"' if label.characteristics else ""
     return (
-        f'#EXT-X-MEDIA:TYPE={kind},GROUP-ID="{group}"{language},NAME="{label.name}",DEFAULT={_yes(label.default)},'
-        f'AUTOSELECT={_yes(label.autoselect)}{more}{characteristics},URI="{folder}/main.m3u8"'
+        f'#EXT-X-MEDIA:TYPE={kind},GROUP-ID="{group}"{language},NAME="{label.name}",DEFAULT={yes_no(label.default)},'
+        f'AUTOSELECT={yes_no(label.autoselect)}{more}{characteristics},URI="{folder}/main.m3u8"'
     )
 
 
@@ -111,7 +112,3 @@ def _i_frame_line(rung: VideoRung, video: PackagedTrack, rates: IFrameRates) -> 
         f'AVERAGE-BANDWIDTH={max(rates.average, 1)},CODECS="{video.codecs}",'
         f'RESOLUTION={rung.width}x{rung.height},VIDEO-RANGE={_RANGES[rung.dynamic]},URI="{video.folder}/iframe.m3u8"'
     )
-
-
-def _yes(flag: bool) -> str:
-    return "YES" if flag else "NO"

@@ -10,6 +10,7 @@ from kernel.errors import Bug
 from kernel.media.content_keys import KeyLabel, label_of_lines
 from origin.encode.plan import MIN_LAST_SEGMENT, AudioTrack, EncodePlan, TextTrack, VideoRung
 from origin.encode.source import UNKNOWN_LANGUAGE
+from origin.encode.text import webvtt_time
 
 MASTER, MANIFEST = "master.m3u8", "manifest.mpd"
 INIT, PLAYLIST, I_FRAMES = "init.mp4", "main.m3u8", "iframe.m3u8"
@@ -123,11 +124,5 @@ def pad_webvtt(text: str, plan: EncodePlan) -> str:
     """
     rest = plan.duration % plan.segment_seconds
     end = plan.duration if rest >= MIN_LAST_SEGMENT or plan.duration < plan.segment_seconds else plan.duration - rest
-    cue = f"{_stamp(end - 0.001)} --> {_stamp(end)}\n\N{NO-BREAK SPACE}\n"
+    cue = f"{webvtt_time(end - 0.001)} --> {webvtt_time(end)}\n\N{NO-BREAK SPACE}\n"
     return f"{text.rstrip()}\n\n{cue}"
-
-
-def _stamp(seconds: float) -> str:
-    thousandths = round(seconds * 1000)
-    minutes, rest = divmod(thousandths, 60_000)
-    return f"{minutes // 60:02d}:{minutes % 60:02d}:{rest // 1000:02d}.{rest % 1000:03d}"

@@ -15,6 +15,7 @@ import msgspec
 
 from kernel.errors import Bug
 from kernel.media.drm_signals import Signals
+from kernel.media.mpd_document import write_mpd
 from kernel.media.playlist import parse_media
 from kernel.media.xml_reader import read_xml
 from kernel.vocabulary import Tier
@@ -26,7 +27,6 @@ from origin.package.encryption import Encryption, packager_flags
 from origin.package.images import IMAGE_PLAYLIST, ImageTrack, write_image_playlist
 from origin.package.key_signals import signal_init, signal_manifest
 from origin.package.manifest import finish_manifest, read_tracks
-from origin.package.mpd_document import write_mpd
 from origin.package.multivariant import IFrameRates, write_multivariant
 from origin.package.packaged_track import PackagedTrack
 from origin.package.streams import (

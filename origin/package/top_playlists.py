@@ -9,11 +9,11 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from xml.etree import ElementTree as ET  # only to write; reading is xml_reader's
 
 from kernel.media.content_keys import KeyLabel, is_entitled
+from kernel.media.mpd_document import dash, write_mpd
 from kernel.media.playlist import cut
 from kernel.media.steering import HERE, steered_manifest, steered_playlist, steering_url
 from kernel.media.xml_reader import read_xml
 from kernel.vocabulary import TIER_LINES, Tier, rendition_height
-from origin.package.mpd_document import dash, write_mpd
 from origin.package.streams import MANIFEST, MASTER
 
 TRANSPORT = "master-ts"

@@ -13,7 +13,7 @@ from kernel.media.playlist import parse_media
 from origin.encode.plan import MIN_LAST_SEGMENT, AudioTrack, EncodePlan, VideoRung
 from origin.encode.profile import Codec
 from origin.ingest.subprocesses import ProgramFailed, Programs, last_line, run_program
-from origin.package.hls_media import write_transport_stream
+from origin.package.hls_media import write_transport_stream, yes_no
 from origin.package.packaged_track import PackagedTrack
 from origin.package.streams import segment_duration
 from origin.package.track_labels import label_audio
@@ -106,7 +106,7 @@ def write_transport_multivariant(
         language = f',LANGUAGE="{label.language}"' if label.language else ""
         # Without a URI the rendition is in the variant's own segments (RFC 8216 §4.3.4.2.1).
         uri = f',URI="{made[track.name].folder}/main.m3u8"' if place else ""
-        chosen = "DEFAULT=YES,AUTOSELECT=YES" if place == 0 else f"DEFAULT=NO,AUTOSELECT={_yes(label.autoselect)}"
+        chosen = "DEFAULT=YES,AUTOSELECT=YES" if place == 0 else f"DEFAULT=NO,AUTOSELECT={yes_no(label.autoselect)}"
         name = f'NAME="{label.name}",{chosen},CHANNELS="{track.channels}"'
         lines.append(f'#EXT-X-MEDIA:TYPE=AUDIO,GROUP-ID="aud"{language},{name}{uri}')
     extra = [made[track.name] for track in sound[1:]]
@@ -123,7 +123,3 @@ def write_transport_multivariant(
         )
         lines.append(f"{video.folder}/main.m3u8")
     return "\n".join(lines) + "\n"
-
-
-def _yes(flag: bool) -> str:
-    return "YES" if flag else "NO"

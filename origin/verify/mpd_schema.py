@@ -11,8 +11,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from xml.etree.ElementTree import Element  # only the type
 
+from kernel.media.mpd_document import DASH_NAMESPACE
 from kernel.media.xml_reader import read_xml
-from origin.package.mpd_document import DASH_NAMESPACE
 
 MAX_FINDINGS = 100
 _STRING = re.compile(r"[^\x00]*+")

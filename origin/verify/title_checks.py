@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Protocol
 
+from kernel.media.mpd_document import dash
 from kernel.media.playlist import MediaPlaylist, MultivariantPlaylist, attributes
 from kernel.media.xml_reader import read_xml
 from kernel.vocabulary import rendition_height
 from origin.encode.plan import MIN_LAST_SEGMENT
 from origin.package.manifest import read_tracks
-from origin.package.mpd_document import dash
 from origin.package.packaged_track import peak_rate
 from origin.storage.records import AudioRendition, EncryptionRecord, Rendition, TextRendition
 from origin.verify.encryption_checks import check_encryption

@@ -1,8 +1,8 @@
 """The image track, in HLS and in DASH."""
 
+from kernel.media.mpd_document import dash
 from origin.encode.plan import Thumbnails
 from origin.package.images import ImageTrack, image_adaptation_set, image_stream_line, write_image_playlist
-from origin.package.mpd_document import dash
 
 # Two sheets of 25 tiles, each of two segments of 4.004 s; the film ends on the second one.
 TRACK = ImageTrack("thumbs-2", Thumbnails("v240", "v480", 8.008, 30, 160, 90), 240.0, (40_000, 8_000))

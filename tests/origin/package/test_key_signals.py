@@ -8,10 +8,10 @@ from defusedxml import ElementTree
 from kernel.errors import Bug
 from kernel.media.content_keys import ContentKey, EncryptionScheme, KeyLabel
 from kernel.media.drm_signals import DrmSystem
+from kernel.media.mpd_document import write_mpd
 from kernel.media.xml_reader import read_xml
 from origin.package.encryption import Encryption
 from origin.package.key_signals import manifest_key_ids, signal_init, signal_manifest
-from origin.package.mpd_document import write_mpd
 from origin.verify.boxes import bodies
 
 SD = ContentKey(KeyLabel.SD, "1" * 32, b"\xa1" * 16)

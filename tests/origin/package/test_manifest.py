@@ -3,11 +3,11 @@
 import pytest
 
 from kernel.errors import Bug
+from kernel.media.mpd_document import dash, write_mpd
 from kernel.media.xml_reader import read_xml
 from origin.encode.plan import Thumbnails
 from origin.package.images import ImageTrack
 from origin.package.manifest import finish_manifest, read_tracks
-from origin.package.mpd_document import dash, write_mpd
 from origin.package.packaged_track import PackagedTrack
 from tests.origin.encoded_film import make_plan
 

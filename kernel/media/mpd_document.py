@@ -1,4 +1,4 @@
-"""Reads and writes an MPD as a tree, with the prefixes that players look for (`cenc:pssh`, `mspr:pro`). Pure."""
+"""Writes an MPD as a tree, with the prefixes that players look for (`cenc:pssh`, `mspr:pro`). Pure."""
 
 from __future__ import annotations
 
