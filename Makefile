@@ -10,7 +10,7 @@ TEST_WORKERS ?= 2
 .PHONY: help up setup setup-dev test check bench faults-ingest eval-recommend soak loadtest measure eval-search fleet-sim lock proto docs fmt clean
 
 help: ## List the targets
-	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' Makefile
+	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' Makefile
 
 up: setup ## Run the whole platform on loopback, with a sample film (PORT=8080; FRESH=1 deletes the state first; REGIONS=2)
 	@exec .venv/bin/matinee up --port $(PORT) --fresh $(FRESH) --regions $(REGIONS) --with-parent
