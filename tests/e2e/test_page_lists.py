@@ -68,13 +68,17 @@ def test_rows_come_with_their_reasons(viewer, platform):
     ann = viewer()
     item = {"contentId": platform.content_id, "rankScore": 1}
     rows = [
-        {"id": "why", "title": "Because you watched Ghosts", "reason": "Shares its cast", "items": [item]},
+        {"id": "begun", "title": "Continue watching", "reason": "continue-watching", "items": [item]},
+        {"id": "why", "title": "Because you watched Ghosts", "reason": "because-you-watched", "items": [item]},
+        {"id": "new", "title": "New", "reason": "new", "items": [item]},
         {"id": "empty", "title": "Gone", "reason": "", "items": [{"contentId": "gone", "rankScore": 1}]},
     ]
     ann.page.route("**/recommendations/rows?*", lambda route: route.fulfill(json=rows))
     ann.go()
     row = ann.page.get_by_role("region", name="Because you watched Ghosts")
-    expect(row).to_contain_text("Shares its cast")
+    expect(row).to_contain_text("People who watched it also watch these")
+    expect(ann.page.get_by_role("region", name="New", exact=True).locator(".reason")).to_have_count(0)
+    expect(ann.page.get_by_role("region", name="Continue watching")).to_have_count(0)
     expect(row.get_by_role("listitem")).to_have_count(1)
     expect(ann.page.get_by_role("region", name="Gone")).to_have_count(0)
     ann.page.unroute_all()

@@ -12,6 +12,13 @@ const MAX_ROWS = 20;
 const LEAST_IN_A_ROW = 3;
 const IN_A_ROW = 24;
 const PAGE = 100;
+/** What viewers read of a row's reason (docs/errors.md); the other reasons are in the row's title. */
+const REASONS = {
+  "for-you": "From what you have watched",
+  "because-you-watched": "People who watched it also watch these",
+  "featured": "Featured by our editors",
+  "curated": "Chosen by our editors",
+};
 
 /** The genres that most of these titles have. */
 function largestGenres(list) {
@@ -31,10 +38,11 @@ async function continued(seen) {
 
 /** The rows that the platform recommends, as elements; those without any title that can be shown are left out. */
 async function recommendedRows(rows) {
-  await titles.all([...new Set(rows.flatMap(({ items }) => items.map((one) => one.contentId)))]);
-  const made = await Promise.all(rows.slice(0, MAX_ROWS).map(async ({ title, reason, items }) => {
+  const others = rows.filter(({ reason }) => reason !== "continue-watching"); // the page has its own, with positions
+  await titles.all([...new Set(others.flatMap(({ items }) => items.map((one) => one.contentId)))]);
+  const made = await Promise.all(others.slice(0, MAX_ROWS).map(async ({ title, reason, items }) => {
     const list = await gathered(await titles.all(items.map((one) => one.contentId)));
-    return list.length ? row(title, cards(list), "", reason === title ? "" : reason) : null;
+    return list.length ? row(title, cards(list), "", REASONS[reason]) : null;
   }));
   return made.filter(Boolean);
 }
