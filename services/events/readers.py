@@ -8,13 +8,8 @@ from typing import Protocol
 
 import structlog
 
-from kernel.clock import Clock
 from kernel.errors import StorageFailed
 from services.events.segments import Page, read_page
-from system.clock import sleep
-
-POLL_SECONDS = 0.5
-"""How often a reader in another process than the writer looks for new records."""
 
 log = structlog.get_logger()
 
@@ -24,23 +19,6 @@ class EventReader(Protocol):
 
     async def read(self, cursor: int) -> Page:
         """The next records from a cursor on, waiting for the first one. Raises StorageFailed."""
-
-
-class FolderReader:
-    """Reads the log of another process, or of none."""
-
-    def __init__(self, folder: Path, clock: Clock) -> None:
-        self._folder = folder
-        self._clock = clock
-
-    async def read(self, cursor: int) -> Page:
-        """The next records from a cursor on, waiting for the first one. Raises StorageFailed."""
-        while True:
-            page = await read_in_thread(self._folder, cursor)
-            if page.records or page.skipped:
-                return page
-            cursor = page.cursor
-            await sleep(self._clock, POLL_SECONDS)
 
 
 async def read_in_thread(folder: Path, cursor: int) -> Page:

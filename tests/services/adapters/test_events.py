@@ -3,7 +3,6 @@
 import asyncio
 
 from services.adapters.events import EventsForRecommend
-from services.events.readers import FolderReader
 from services.events.record import Kind, Record
 from services.events.segment_log import SegmentLog
 from services.recommend.signals import CURSOR, SignalReader
@@ -24,7 +23,7 @@ async def test_each_record_is_stored_once_whenever_the_reader_dies(tmp_path):
         for number in range(3):
             record = body(sessionId=f"s{number}", contentId=f"t{number}")
             await events.append(Record(Kind.PLAYBACK, 5.0, record, "p-1", (f"s{number}",), "DE"))
-        source = EventsForRecommend(FolderReader(events.folder, clock), events.cursors, clock)
+        source = EventsForRecommend(events, events.cursors, clock)
         reader = SignalReader(source, store, clock)
         cursor = await reader.read_once(0)
         assert await store.fact(CURSOR) == cursor

@@ -10,7 +10,6 @@ from contextlib import asynccontextmanager
 import pytest
 
 from kernel.errors import Overloaded, StorageFailed
-from services.events.readers import FolderReader
 from services.events.record import Kind, Record, decode_record
 from services.events.segment_log import Retention, SegmentLog
 from services.events.segments import list_segments, read_page
@@ -54,18 +53,6 @@ async def test_a_reader_waits_for_the_next_record(tmp_path):
     async with running(SegmentLog(tmp_path, FakeClock())) as log, asyncio.timeout(10):
         page, _ = await asyncio.gather(log.read(0), log.append(event("a")))
         assert [decode_record(record.payload).body for record in page.records] == [b"a"]
-
-
-async def test_another_process_reads_what_this_one_writes(tmp_path):
-    clock = FakeClock()
-    async with running(SegmentLog(tmp_path, FakeClock())) as log:
-        async with asyncio.timeout(10), asyncio.TaskGroup() as tasks:
-            reading = tasks.create_task(FolderReader(tmp_path, clock).read(0))
-            await log.append(event("a"))
-            while not reading.done():
-                clock.move(1)
-                await asyncio.sleep(0.001)
-        assert len(reading.result().records) == 1
 
 
 async def test_a_second_writer_is_refused(tmp_path):
