@@ -29,7 +29,7 @@ class Favourites:
         self._known = TTLCache(MAX_KNOWN, KNOWN_SECONDS, timer=clock.mono)
 
     async def find(self, user: str, country: str | None) -> Mapping[str, float]:
-        """Titles that a viewer would like, from 1 for the best to 0; nothing of whoever does not consent to be known.
+        """Titles that a viewer would like, from 1 for the best to 0; nothing without their consent.
 
         Raises StorageFailed.
         """

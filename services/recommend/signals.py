@@ -39,7 +39,7 @@ _decoder = msgspec.json.Decoder(_Playback)
 def signal_of_playback(body: bytes, profile: str, at: float, country: str) -> FeedbackEvent | None:
     """The share watched, from the record of a session's end; None for any other record, and without a profile.
 
-    Whoever does not consent has no profile in the record.
+    Without the profile's consent the record names none.
     """
     if not profile:
         return None

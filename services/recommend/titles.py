@@ -1,4 +1,4 @@
-"""What recommendations know of a title, and whom they may show it to. Pure, and without NumPy, which is an extra."""
+"""What recommendations know of a title, and which audiences may see it. Pure, and without NumPy, which is an extra."""
 
 from __future__ import annotations
 

@@ -43,7 +43,7 @@ class ViewerDirectory:
         self._known: TTLCache[str, ViewerRules] = TTLCache(MAX_KNOWN, KNOWN_SECONDS, timer=clock.mono)
 
     async def rules_of(self, user: str) -> ViewerRules:
-        """The rules of a userId; none for who is no profile of ours. Raises StorageFailed."""
+        """The rules of a userId; NO_RULES for one that is no profile of ours. Raises StorageFailed."""
         if self._profiles is None or not PROFILE_ID.fullmatch(user):
             return NO_RULES
         found = self._known.get(user)

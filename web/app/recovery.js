@@ -1,6 +1,6 @@
 // What to do when a stream fails: pure decisions, in bounded number. Every failure, of a playlist, a key, a segment or
 // the decoder, takes this road: the next edge, each edge at most twice, once a new session, then a sentence. A refusal
-// takes another one: the platform is asked whether it ended the session, and only what it did not end is started anew.
+// takes another one: the platform is asked whether it ended the session, and only a session that it did not end is started again.
 
 const ROUNDS = 2;
 const MAX_MEDIA_RECOVERIES = 2;

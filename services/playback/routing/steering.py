@@ -6,9 +6,9 @@ Players that cannot clone pathways of relative URLs (Shaka) use the latter.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any, Protocol
+from typing import Protocol
+from urllib.parse import urlencode
 
 import aiohttp
 import msgspec
@@ -45,10 +45,10 @@ log = structlog.get_logger()
 
 
 class PlaybackCatalogue(Protocol):
-    """The part of the catalogue that steering uses."""
+    """The part of the catalogue that playback uses."""
 
     async def playback_title(self, content_id: str, country: str | None) -> PlaybackTitle | None:
-        """A title with its licence in the country (None = unknown); None if there is no such title."""
+        """A title as it may be watched in the country (None = unknown) now; None if there is no such title."""
 
 
 class SteeringRoutes:
@@ -213,12 +213,9 @@ def public_origin(request: web.Request) -> str:
 
 def _reload_url(request: web.Request, content_id: str, player: pathways.Player, viewer: str) -> str:
     """The URL of the next request. Absolute, because Shaka resolves it against the playlist's URL."""
-    query: Mapping[str, Any] = {"viewer": viewer}
-    query = (
-        dict(query)
-        | ({"manifest": "dash"} if player.is_dash else {})
-        | ({"whole": "1"} if player.has_absolute_urls else {})
-    )
-    return f"{public_origin(request)}/steering/{content_id}?" + "&".join(
-        f"{name}={text}" for name, text in query.items()
-    )
+    query = {"viewer": viewer}
+    if player.is_dash:
+        query["manifest"] = "dash"
+    if player.has_absolute_urls:
+        query["whole"] = "1"
+    return f"{public_origin(request)}/steering/{content_id}?{urlencode(query)}"

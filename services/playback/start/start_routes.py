@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from secrets import token_urlsafe
-from typing import Protocol
 
 from aiohttp import web
 
@@ -20,7 +19,7 @@ from services.http.request_context import request_context, viewer_country
 from services.http.route import Access, Route, json_response
 from services.playback.route_schemas import STARTED_SCHEMA
 from services.playback.routing.edges import EdgeFinder, bucket_of
-from services.playback.routing.steering import public_origin
+from services.playback.routing.steering import PlaybackCatalogue, public_origin
 from services.playback.sessions.playback_sessions import PlaybackSessions
 from services.playback.sessions.session import Outcome, Result, Session, StartSession, is_finished
 from services.playback.sessions.session_json import streams_in_use
@@ -31,13 +30,6 @@ from services.playback.start.start_response import StartedPlayback, TokenSigning
 from services.playback.viewer import MAX_DEVICE, Viewer, ViewerFinder
 
 FORMATS = ("hls", "dash")
-
-
-class PlaybackCatalogue(Protocol):
-    """The part of the catalogue that playback uses."""
-
-    async def playback_title(self, content_id: str, country: str | None) -> PlaybackTitle | None:
-        """A title as it may be watched in the country (None = unknown) now; None if there is no such title."""
 
 
 START_PARAMETERS = (

@@ -3,7 +3,7 @@
 A list scores at most MAX_POOL titles however large the catalogue is: those that most viewers watched, and a share of
 those that hardly anybody has watched yet. What the rest is good for, the trend and the catalogue's popularity say.
 
-What a set holds may be older than the catalogue by a moment, so whoever shows a title asks `TitleTable.may_show` first.
+What a set holds may be older than the catalogue by a moment, so ask `TitleTable.may_show` before a title is shown.
 """
 
 from __future__ import annotations

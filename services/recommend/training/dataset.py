@@ -38,7 +38,7 @@ class InteractionsBuilder:
     def build(self, titles: Iterable[str]) -> Interactions:
         """The interactions; the items are those of the rows and `titles`.
 
-        Names are numbered in their alphabetical order: the same marks give the same arrays, whoever was erased.
+        Names are numbered in their alphabetical order: the same marks give the same arrays after any erasure.
         """
         users, user_number = _ranked(self._users, ())
         items, item_number = _ranked(self._items, titles)

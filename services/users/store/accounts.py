@@ -106,7 +106,7 @@ class AccountTable:
         return None if row is None else self._account(row)
 
     async def find_viewer(self, account_id: str, profile_id: str, device_id: str) -> FoundViewer | None:
-        """Whoever plays, in one query; None if the account is disabled, or there is no such account or profile."""
+        """What a viewer may play, in one query; None without such an account and profile, or if it is disabled."""
         named = {"account": account_id, "profile": profile_id, "device": device_id}
         row = await self._database.run_read(lambda connection: connection.execute(_VIEWER, named).mappings().first())
         if row is None:

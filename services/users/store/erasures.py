@@ -24,7 +24,7 @@ from system.database.database import Database
 
 @dataclass(frozen=True, slots=True)
 class Erasure:
-    """An erasure that is not finished: whom it is about, and the stores that have forgotten them.
+    """An erasure that is not finished: the person, and the stores that have erased them.
 
     `key` is the account's id or, where the account stays, that of its profile.
     """
