@@ -52,7 +52,8 @@ class Upkeep:
         self._home = home
         self.keep = keep
         self._clock = clock
-        self._alert = 0
+        self._alert: int | None = None
+        """The number of the last alert that was reported; None before the first look."""
         self.counts = IngestCounts()
 
     async def run(self, stopping: asyncio.Event) -> None:
@@ -78,7 +79,7 @@ class Upkeep:
 
     async def report_alerts(self) -> None:
         """Log and count the alerts that are new; those before the start were reported then."""
-        if not self._alert:
+        if self._alert is None:
             self._alert = await self._views.last_alert()
             return
         for alert in await self._views.list_alerts(self._alert, 100):

@@ -29,6 +29,21 @@ async def test_alerts_are_counted_once(origin):
     assert upkeep.counts.alerts == {"job-failed": 1}
 
 
+async def test_the_first_alert_of_a_new_queue_is_reported(origin):
+    """There was none at the first look: whatever comes later is new, also after the old ones are deleted."""
+    upkeep = origin.ingest.upkeep
+    await upkeep.look()
+    await ingest(origin, "a.mp4")
+    await fail(origin, await origin.lease())
+    await upkeep.look()
+    assert upkeep.counts.alerts == {"job-failed": 1}
+    await origin.ingest.queue.delete_ended(SystemClock.wall() + 1.0)
+    await ingest(origin, "b.mp4")
+    await fail(origin, await origin.lease())
+    await upkeep.look()
+    assert upkeep.counts.alerts == {"job-failed": 2}
+
+
 async def test_folders_and_uploads_go_with_their_jobs(origin):
     """A published job needs nothing any more; a failed one keeps its files for a retry, an unknown one none."""
     folders = origin.ingest.folders
