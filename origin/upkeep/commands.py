@@ -123,7 +123,7 @@ def collect(settings: CollectSettings) -> int:
         print(
             f"{report['objects']} objects {done}; {report['publications']} superseded publications and "
             f"{report['masters']} masters {done}; {report['unfinished']} unfinished files; "
-            f"{report['skipped']} titles skipped because they cannot be read"
+            f"{report['skipped']} titles and masters skipped because they cannot be read"
         )
     return 1 if report["skipped"] else 0
 

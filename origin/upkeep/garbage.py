@@ -40,7 +40,7 @@ class GarbageReport:
     masters: int = 0
     unfinished: int = 0
     skipped: int = 0
-    """Titles whose records cannot be read: nothing of them is deleted."""
+    """Titles and masters whose records cannot be read: nothing of them is deleted."""
 
 
 class Collector:
@@ -56,7 +56,7 @@ class Collector:
         self.report = GarbageReport()
 
     async def collect(self) -> GarbageReport:
-        """Everything. A title whose records are damaged is left alone, and the others are collected."""
+        """Everything. A title or master whose record is damaged is left alone, and the others are collected."""
         ids: set[str] = set()
         for prefix in ("titles/", "manifests/", "media/"):
             ids |= set(await self._library.store.folders(prefix))
@@ -69,7 +69,11 @@ class Collector:
                 self.report.skipped += 1
                 log.warning("garbage-skipped", content_id=content_id, error=str(error))
         for sha256 in await self._masters.listed():
-            await self._expire_master(sha256)
+            try:
+                await self._expire_master(sha256)
+            except StoreFailed as error:
+                self.report.skipped += 1
+                log.warning("garbage-skipped", master=sha256, error=str(error))
         for folder in self._stores.folders if not self._is_dry else ():
             # No put takes a day, whatever the grace period of a run is.
             before = self._now - max(self._policy.grace, 86400.0)

@@ -112,6 +112,15 @@ async def test_masters_by_their_retention(stores, collect, tmp_path):
     assert await masters.find(sha256) is None
 
 
+async def test_a_master_that_cannot_be_read_is_left_alone(stores, collect):
+    """The masters after it still expire."""
+    await stores.store.put("masters/00/master.json", b"{")
+    await stores.store.put("masters/half/00000-ab", b"part")
+    report = await collect(FOREVER, masters=DAY)
+    assert (report.masters, report.skipped) == (1, 1)
+    assert await Masters(stores.store).listed() == ("00",)
+
+
 def test_an_older_store_keeps_what_its_next_publication_plays():
     """Its publication of top files alone names no segments."""
     refs = tuple(PublicationRef(number, "", "") for number in (1, 2, 3))
