@@ -75,19 +75,28 @@ class Scrubber:
         self._repairs = repairs
         self.report = report or ScrubReport()
 
-    async def scrub(self, after: str = "", on_title: Callable[[str], object] = lambda _: None) -> ScrubReport:
-        """All titles with a contentId above `after`, then all masters. Calls `on_title` before each title."""
+    async def scrub(
+        self,
+        after: str = "",
+        on_title: Callable[[str], object] = lambda _: None,
+        note_progress: Callable[[str], Awaitable[object]] | None = None,
+    ) -> ScrubReport:
+        """All titles with a contentId above `after`, then all masters. Calls `on_title` before each title.
+
+        `note_progress` is awaited after each title and each master, with the `after` of a pass that goes on from there.
+        """
         ids = await self._library.store.folders("titles/")
         for content_id in sorted(one for one in ids if one > after):
             on_title(content_id)
             await self.scrub_title(content_id)
-        await self.scrub_masters()
-        return self.report
-
-    async def scrub_masters(self) -> None:
-        """All masters."""
+            after = content_id
+            if note_progress is not None:
+                await note_progress(after)
         for sha256 in await self._masters.listed():
             await self.scrub_master(sha256)
+            if note_progress is not None:
+                await note_progress(after)
+        return self.report
 
     async def scrub_title(self, content_id: str) -> None:
         """The records of a title, then all objects of the publications that it keeps."""

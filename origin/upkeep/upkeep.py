@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 
 import structlog
 
@@ -117,17 +117,17 @@ class Upkeep:
             log.info("renditions-cooled", **asdict(report))
 
     async def _scrub(self, run: LastRun) -> None:
-        """A pass may take days: it goes on after a restart where it was."""
-        report = ScrubReport()
+        """A pass may take days: it is counted as it goes, and goes on after a restart where it was."""
+        store, report, before = self._stores.store, ScrubReport(), replace(self.counts)
         scrubber = Scrubber(self._stores, self._clock.mono, rate=self._policy.scrub_rate, report=report)
-        store, after = self._stores.store, run.after
-        for content_id in sorted(one for one in await store.folders("titles/") if one > after):
-            await scrubber.scrub_title(content_id)
-            await note_progress(store, "scrub", run, content_id, self._clock.wall())
-        await scrubber.scrub_masters()
+
+        async def note(after: str) -> None:
+            self.counts.scrubbed_bytes = before.scrubbed_bytes + report.bytes
+            self.counts.scrub_damaged = before.scrub_damaged + report.damaged + report.missing
+            self.counts.scrub_repaired = before.scrub_repaired + report.repaired
+            self.counts.scrub_lost = before.scrub_lost + report.lost
+            await note_progress(store, "scrub", run, after, self._clock.wall())
+
+        await scrubber.scrub(run.after, note_progress=note)
         await note_progress(store, "scrub", run, "", self._clock.wall())
-        self.counts.scrubbed_bytes += report.bytes
-        self.counts.scrub_damaged += report.damaged + report.missing
-        self.counts.scrub_repaired += report.repaired
-        self.counts.scrub_lost += report.lost
         log.info("scrubbed", **(asdict(report) | {"findings": len(report.findings)}))

@@ -2,10 +2,14 @@
 
 import pytest
 
+from kernel.store_faults import StoreFault
 from origin.storage.library import Library
+from origin.stores.object_store import StoreFailed
 from origin.upkeep.cooling import Mover, WantedRenditions
 from origin.upkeep.garbage import GarbagePolicy
 from origin.upkeep.plays import DAY, Plays, read_days
+from origin.upkeep.schedule import STALLED_SECONDS
+from origin.upkeep.scrubber import Scrubber
 from origin.upkeep.upkeep import Upkeep, UpkeepPolicy
 from tests.doubles.clock import FakeClock
 from tests.doubles.object_store import files_of
@@ -39,6 +43,35 @@ async def test_a_month_in_the_life_of_a_store(running, stores, publish, tmp_path
     assert counts.scrubbed_bytes >= 3
     assert [key for key in files_of(tmp_path / "cold") if "v240" in key]
     assert (await read_days(stores.store, "x"))["v720"] == int(clock.wall()) // DAY - 1
+
+
+async def test_what_scrubbing_finds_is_counted_before_the_pass_ends(running, stores, publish, tmp_path, monkeypatch):
+    """A pass takes days: a lost object raises the alert when it is found, and a pass that is cut short stays counted.
+
+    The next pass goes on after the last title.
+    """
+    upkeep, clock, _ = running
+    for content_id in ("a", "b"):
+        title = await publish(Library(stores.store), content_id, 1, {"v240/1.m4s": b"x"}, {})
+        made = await Library(stores.store).current(title)
+        for copy in ("hot", "replica"):
+            (tmp_path / copy / made.files[0].key).unlink()
+    await upkeep.tick()
+    clock.move(3 * DAY)
+    whole = Scrubber.scrub_title
+
+    async def cut_short(self, content_id):
+        if content_id == "b":
+            raise StoreFailed(StoreFault.UNAVAILABLE, "away")
+        await whole(self, content_id)
+
+    with monkeypatch.context() as broken:
+        broken.setattr(Scrubber, "scrub_title", cut_short)
+        await upkeep.tick()
+    assert upkeep.counts.scrub_lost == 1
+    clock.move(2 * STALLED_SECONDS)
+    await upkeep.tick()
+    assert upkeep.counts.scrub_lost == 2
 
 
 async def test_a_store_that_is_down_stops_nothing(running, stores):
