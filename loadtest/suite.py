@@ -20,6 +20,7 @@ from kernel.settings.table import INTEGER, NUMBER, PATH, TEXT, setting
 from loadtest.runs.platform_folder import PlatformFolder
 from loadtest.runs.play import load_story
 
+NOT_PLAYED = "not played"
 STORIES = Path(__file__).parent / "stories"
 
 
@@ -55,7 +56,7 @@ def run(settings: SuiteSettings) -> int:
     for name in names_of(settings.only):
         if load_story(name).needs_regions > max(1, platform.region_count):
             print(f"== {name}: NOT PLAYED, it needs a platform of several regions (make up REGIONS=2)", flush=True)
-            outcomes[name] = "not played"
+            outcomes[name] = NOT_PLAYED
             continue
         print(f"== {name}", flush=True)
         for kind in ("json", "html"):
@@ -63,9 +64,9 @@ def run(settings: SuiteSettings) -> int:
         done = subprocess.run([sys.executable, "-P", "-m", "loadtest", name, *_flags(settings, name)], check=False)
         outcomes[name] = {0: "passed", 1: "FAILED"}.get(done.returncode, f"could not be played ({done.returncode})")
     for name, outcome in outcomes.items():
-        print(f"{name:<16}{outcome}{_players(settings.out / f'{name}.json')}")
+        print(f"{name:<16}{outcome}{'' if outcome == NOT_PLAYED else _players(settings.out / f'{name}.json')}")
     print(f"Reports are in {settings.out}.")
-    return 0 if all(outcome in ("passed", "not played") for outcome in outcomes.values()) else 1
+    return 0 if all(outcome in ("passed", NOT_PLAYED) for outcome in outcomes.values()) else 1
 
 
 def _flags(settings: SuiteSettings, name: str) -> Iterator[str]:

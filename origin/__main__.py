@@ -23,13 +23,13 @@ from origin.settings import OriginSettings
 from origin.storage.blocking_library import BlockingLibrary
 from origin.storage.library import Library
 from origin.stores.open_store import open_stores
-from origin.stores.workers import run_beside
 from origin.upkeep.cooling import Mover, WantedRenditions
 from origin.upkeep.plays import Plays
 from origin.upkeep.policy import policy_of
 from origin.upkeep.upkeep import Upkeep
 from system.clock import SystemClock, utc_timestamp
 from system.json_log import log_json_lines
+from system.workers import run_beside
 
 log = structlog.get_logger("origin")
 

@@ -28,6 +28,7 @@ from loadtest.nodes.series import NodeRole
 from loadtest.player.cmcd import Event, EventReports, Value, response_received
 from loadtest.runs.platform_folder import PlatformFolder
 from system.clock import SystemClock
+from system.workers import run_workers
 
 QUERIES, STARTS, HEARTBEATS, BATCHES = 2_000, 200, 4_000, 1_000
 GUESTS = 50
@@ -184,9 +185,7 @@ class ServicesProbe:
                 await ask(number)
 
         before = self._cpu_s()
-        async with asyncio.TaskGroup() as workers:
-            for _ in range(AT_ONCE):
-                workers.create_task(work())
+        await run_workers(work, AT_ONCE)
         return max(1e-6, (self._cpu_s() - before) / count)
 
     def _cpu_s(self) -> float:
@@ -220,8 +219,8 @@ def main(argv: Sequence[str]) -> int:
     report = json.loads(given.report.read_text(encoding="utf-8"))
     try:
         parts = asyncio.run(ServicesProbe(given.target.rstrip("/"), PlatformFolder(given.platform)).measure())
-    except MatineeError as error:
-        print(f"measure_services: {error}", file=sys.stderr)
+    except (MatineeError, aiohttp.ClientError, TimeoutError) as error:
+        print(f"measure_services: {str(error) or type(error).__name__}", file=sys.stderr)
         return 1
     given.report.write_text(json.dumps(with_parts(report, parts), indent=1) + "\n", encoding="utf-8")
     print(json.dumps(parts, indent=1))

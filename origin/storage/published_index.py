@@ -24,7 +24,7 @@ from origin.package.languages import language_tag
 from origin.storage.library import Library
 from origin.storage.records import CHANGE_MARK, FileRecord, TitleRecord, digest, object_key, title_key
 from origin.stores.object_store import StoreFailed
-from origin.stores.workers import run_workers
+from system.workers import run_workers
 
 log = structlog.get_logger("origin")
 

@@ -32,7 +32,7 @@ from origin.storage.records import (
 )
 from origin.stores.object_store import ABSENT, StoreFailed
 from origin.stores.uploads import checksum_file, put_file
-from origin.stores.workers import run_workers
+from system.workers import run_workers
 
 UPLOADS_AT_ONCE = 4
 MAX_FILES = 200_000

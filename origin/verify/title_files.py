@@ -12,10 +12,10 @@ from typing import Protocol
 from kernel.errors import StorageFailed
 from origin.storage.records import FileRecord, Publication, object_key
 from origin.stores.object_store import ObjectStore
-from origin.stores.workers import run_workers
 from origin.verify.encryption import is_encrypted
 from origin.verify.findings import Check, Finding
 from origin.verify.fragments import SegmentTimes, TrackDefaults, read_defaults, read_times
+from system.workers import run_workers
 
 READS_AT_ONCE = 4
 TEXT_FOLDERS = ("s_", "t_")

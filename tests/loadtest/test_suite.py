@@ -31,11 +31,13 @@ def settings(tmp_path, *only):
 
 def test_all_are_played_but_those_that_need_more_regions(played, tmp_path, capsys):
     calls, _ = played
+    (tmp_path / "region-dies.json").write_text('{"players": 9, "generatorCpuShare": 0.1}')
     assert run(settings(tmp_path)) == 0
     assert [call[0] for call in calls] == [name for name in names_of(()) if name != "region-dies"]
     assert {"--target=http://t", "--players=5"} <= set(calls[0])
     out = capsys.readouterr().out
     assert "region-dies: NOT PLAYED" in out
+    assert "9 players" not in out, "those of an earlier run"
     assert "7 players, generator at 10% of a core" in out
 
 

@@ -27,6 +27,7 @@ from system.clock import SystemClock
 from system.database.database import Database
 from system.database.engine import DatabaseAddress
 from system.durable_files import create_file
+from system.workers import run_workers
 from tools.bench.processes import BenchFailed, cores, cpu_seconds, free_port, started
 
 ROOT = Path(__file__).parents[2]
@@ -149,9 +150,7 @@ async def _beat(http: aiohttp.ClientSession, playing: list[tuple[dict[str, str],
             body = {"sessionId": session, "currentPosition": number / 100}
             await _ask(http, "POST", "/playback/heartbeat", head, body)
 
-    async with asyncio.TaskGroup() as group:
-        for _ in range(AT_ONCE):
-            group.create_task(beat())
+    await run_workers(beat, AT_ONCE)
 
 
 async def _ask(
