@@ -24,11 +24,15 @@ from aiohttp.abc import AbstractResolver, ResolveResult
 from kernel.errors import BadRequest, StorageFailed, UpstreamFailed
 from kernel.fetch_reasons import UpstreamReason
 from origin.uploads.locations import HTTPS_PORT, Address, LocationRules, check_url, is_allowed_address
+from system.clock import SystemClock
 from system.durable_files import replace_file
 
 MAX_REDIRECTS = 5
 PIECE_BYTES = 1 << 20
 TIMEOUT = aiohttp.ClientTimeout(total=None, sock_connect=10, sock_read=60)
+MIN_RATE = 4096
+WINDOW_SECONDS = 60.0
+"""A server that sends fewer bytes/s than MIN_RATE for a whole window is given up: it would hold a worker for days."""
 _REDIRECTS = frozenset((301, 302, 303, 307, 308))
 _RANGE = re.compile(r"bytes (\d{1,18})-(\d{1,18})/(\d{1,18}|\*)", re.ASCII)
 
@@ -39,6 +43,24 @@ class FetchLimits:
 
     max_bytes: int
     tls: ssl.SSLContext | None = None
+
+
+@dataclass(slots=True)
+class Pace:
+    """The speed of a transfer, window by window; `since` in monotonic seconds."""
+
+    since: float
+    received: int = 0
+
+    def is_too_slow(self, received: int, now: float) -> bool:
+        """Count bytes that have arrived; whether they end a window that was slower than MIN_RATE."""
+        self.received += received
+        seconds = now - self.since
+        if seconds < WINDOW_SECONDS:
+            return False
+        is_slow = self.received < MIN_RATE * seconds
+        self.since, self.received = now, 0
+        return is_slow
 
 
 class _Pinned(AbstractResolver):
@@ -151,7 +173,7 @@ async def _spool(
     most: int,
     report: Callable[[float], object],
 ) -> None:
-    at = first
+    at, pace = first, Pace(SystemClock.mono())
     try:
         with await asyncio.to_thread(part.open, "r+b" if first else "wb") as file:
             file.truncate(first)
@@ -160,6 +182,8 @@ async def _spool(
                 at += len(piece)
                 if at > most:
                     raise BadRequest(413, "too-large", f"the film has more than the {most} bytes allowed")
+                if pace.is_too_slow(len(piece), SystemClock.mono()):
+                    raise _passing(f"the film's server sends fewer than {MIN_RATE} bytes a second")
                 await asyncio.to_thread(file.write, piece)
                 report(at / length if length else 0.0)
             file.flush()

@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 
 from kernel.errors import BadRequest, UpstreamFailed
 from origin.uploads import fetch
-from origin.uploads.fetch import FetchLimits, fetch_film
+from origin.uploads.fetch import MIN_RATE, WINDOW_SECONDS, FetchLimits, Pace, fetch_film
 from origin.uploads.locations import LocationRules
 
 FILM = bytes(range(256)) * 4000
@@ -174,3 +174,23 @@ async def test_a_name_that_leads_to_good_and_bad_addresses_is_refused(monkeypatc
     monkeypatch.setattr("asyncio.BaseEventLoop.getaddrinfo", resolved)
     with pytest.raises(BadRequest):
         await fetch.resolve_checked("x", 443, LocationRules())
+
+
+def test_a_slow_window_is_noticed_at_its_end_only():
+    """Fast ones before it do not make up for it; a pause within a window does no harm."""
+    window, enough = WINDOW_SECONDS, round(MIN_RATE * WINDOW_SECONDS)
+    pace = Pace(100.0)
+    assert not pace.is_too_slow(1, 100.0 + window - 1), "the window goes on"
+    assert not pace.is_too_slow(enough, 100.0 + window)
+    assert not pace.is_too_slow(50 * enough, 101.0 + window)
+    assert not pace.is_too_slow(1, 100.0 + 2 * window)
+    assert pace.is_too_slow(enough - 1, 100.0 + 3 * window)
+
+
+async def test_a_server_that_trickles_is_given_up(site, tmp_path, monkeypatch):
+    """As a failure that may pass: the fetch is tried again."""
+    monkeypatch.setattr(fetch, "WINDOW_SECONDS", 0.0)
+    monkeypatch.setattr(fetch, "MIN_RATE", 1 << 60)
+    with pytest.raises(UpstreamFailed, match="bytes a second"):
+        await site.fetch(tmp_path / "film")
+    assert not (tmp_path / "film").exists()
