@@ -96,6 +96,9 @@ class RecommendFollowers:
                     artefact = self._service.artefact
                     self._cursor = 0 if artefact is None else artefact.manifest.cursor
                 rows = await self._store.read_events(self._cursor, MAX_EVENTS)
+                if not rows:
+                    # SQLite numbers new events from the latest that is left, where an erasure deleted the last ones.
+                    self._cursor = min(self._cursor, await self._store.head())
             except StorageFailed as error:
                 log.warning("feedback-unreadable", error=str(error))
                 await asyncio.sleep(RETRY_SECONDS)

@@ -1,11 +1,17 @@
 """A running service takes up titles, feedback and models of other processes."""
 
+import asyncio
+from types import SimpleNamespace
+
 import msgspec
 
+from services.counters import Counters
 from services.recommend.events import Action, FeedbackEvent
+from services.recommend.followers import RecommendFollowers
 from services.recommend.store import FeedbackStore
 from services.recommend.training.versions import ModelVersions
 from system.database.engine import DatabaseAddress
+from tests.doubles.clock import FakeClock
 from tests.services.recommend.conftest import tastes
 
 
@@ -98,3 +104,42 @@ async def test_after_erasure_the_model_is_that_of_a_world_without_the_person(fil
     after = await train()
     assert files(after.version) == expected
     assert [one.version for one in versions.stored()] == [after.version], "models that knew the person are gone"
+
+
+class EventTable:
+    """Stored events by number, as another process changes them."""
+
+    def __init__(self):
+        self.rows = []
+        self.heads = []
+
+    async def read_events(self, after, limit):
+        return [row for row in self.rows if row[0] > after][:limit]
+
+    async def head(self):
+        found = max((row[0] for row in self.rows), default=0)
+        self.heads = [found]
+        return found
+
+
+async def test_events_that_get_the_numbers_of_erased_ones_are_seen(until):
+    table, seen = EventTable(), []
+    service = SimpleNamespace(artefact=None, states={}, note_event=lambda user, *_: seen.append(user))
+    followers = RecommendFollowers(service, None, table, None, FakeClock(), Counters())
+    followers.model_checked.set()
+
+    async def saw(*users):
+        return seen == [*users]
+
+    async def noticed():
+        return table.heads == [0]
+
+    async with asyncio.TaskGroup() as tasks:
+        following = tasks.create_task(followers.follow_events())
+        table.rows = [(7, "ann", "film", "VIEW", 1.0, None)]
+        await until(lambda: saw("ann"))
+        table.rows, table.heads = [], []
+        await until(noticed)
+        table.rows = [(1, "ben", "film", "VIEW", 2.0, None)]
+        await until(lambda: saw("ann", "ben"))
+        following.cancel()
