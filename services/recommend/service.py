@@ -88,7 +88,7 @@ class RecommendPolicy:
 
 
 class RecommendService:
-    """Makes lists. Others tell it of titles, events and models by `put_title`, `note_event` and `use_artefact`."""
+    """Makes lists. Others put titles into `table`, and report events and models by `note_event` and `use_artefact`."""
 
     def __init__(
         self,
