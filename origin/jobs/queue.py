@@ -1,6 +1,6 @@
 """The durable queue: every change of a job is one transaction, and every state follows the tables of `job_states`.
 
-A worker holds a step by a lease with a token. Whoever comes with another token has lost the step: their result is
+A worker holds a step by a lease with a token. A worker with another token has lost the step: its result is
 dropped. Changes of one job run one after another, under its row; leases of different jobs do not wait for each other.
 
 Over 300 lines because each statement that changes the queue is here and nowhere else.

@@ -136,7 +136,7 @@ def sweep_unfinished(folder: Path, before: float) -> int:
 
 
 def _sync(path: Path) -> None:
-    with contextlib.suppress(FileNotFoundError):  # deleted meanwhile: who needs it notices by itself
+    with contextlib.suppress(FileNotFoundError):  # deleted meanwhile: its reader notices that
         sync_path(path)
 
 
