@@ -40,7 +40,6 @@ class BodyChecks:
     """The origin's objects. `origin` is its base address; paths are those of the target without token and query."""
 
     origin: str
-    fields: dict[str, str] = field(default_factory=dict)
     compared: int = 0
     """Segments that were compared."""
     unknown: int = 0
@@ -71,7 +70,7 @@ class BodyChecks:
     async def _fetch(self, path: str, byte_range: ByteRange | None) -> Known | None:
         if self._session is None:
             self._session = aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=TIMEOUT_S))
-        fields = dict(self.fields)
+        fields: dict[str, str] = {}
         if byte_range is not None:
             fields["Range"] = f"bytes={byte_range.offset}-{byte_range.offset + byte_range.length - 1}"
         digest, size = xxhash.xxh3_128(), 0

@@ -55,7 +55,8 @@ def run(settings: OutageSettings, program: str) -> int:
                 os.killpg(pid, signal.SIGKILL)  # each program leads a process group of its own
     for name, pid in pids.items():
         _await(settings, name, lambda row, pid=pid: not row["pid"] or row["pid"] != pid, "still runs")
-    print(f"{', '.join(names)} down; end the outage with `matinee outage {program} --end`")
+    down = f"{', '.join(names)} {'is' if len(names) == 1 else 'are'} down"
+    print(f"{down}; end the outage with `matinee outage {program} --end`")
     return 0
 
 
@@ -76,9 +77,16 @@ def _named(rows: dict[str, dict[str, Any]], program: str) -> list[str]:
     return found
 
 
+def _row(state: Path, program: str) -> dict[str, Any]:
+    row = _rows(state).get(program)
+    if row is None:  # another `matinee up` with fewer regions has taken over the folder
+        raise MatineeError(f"{program} is no longer a program of the `matinee up` on {state}")
+    return row
+
+
 def _await(settings: OutageSettings, program: str, is_done: Any, trouble: str) -> dict[str, Any]:
     until = time.monotonic() + settings.within
-    while not is_done(row := _rows(settings.state)[program]):
+    while not is_done(row := _row(settings.state, program)):
         if time.monotonic() > until:
             raise MatineeError(f"{program} {trouble} after {settings.within:g} s; is `matinee up` still running?")
         time.sleep(_POLL_SECONDS)

@@ -65,7 +65,17 @@ def test_an_outage_of_a_region_holds_down_all_its_edges(tmp_path, capsys):
         assert process.wait(timeout=5) == -9
     held = [name for name in read_programs(tmp_path) if programs.is_held_down(name)]
     assert held == ["edge3", "edge4"]
-    assert "edge3, edge4 down" in capsys.readouterr().out
+    assert "edge3, edge4 are down" in capsys.readouterr().out
+
+
+def test_a_program_that_a_new_platform_lacks_ends_the_wait(tmp_path, monkeypatch):
+    """`matinee up` was started again with fewer regions meanwhile."""
+    ProgramsFile(Plan(Addresses(8080), tmp_path, "DE", None, 5.0, regions=2)).clear_outages()
+    ProgramsFile(Plan(Addresses(8080), tmp_path, "DE", None, 5.0, regions=2)).write({"edge3": 1})
+    smaller = ProgramsFile(Plan(Addresses(8080), tmp_path, "DE", None, 5.0))
+    monkeypatch.setattr("tools.up.outage._is_supervised", lambda _: smaller.write({}))
+    with pytest.raises(MatineeError, match="edge3 is no longer a program"):
+        run(settings(tmp_path), "edge3")
 
 
 def test_an_outage_kills_nothing_that_is_not_supervised(programs, tmp_path):
