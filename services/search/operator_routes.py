@@ -34,6 +34,9 @@ class Synonyms(Struct):
     groups: Annotated[list[Annotated[list[Name], Meta(min_length=2, max_length=8)]], Meta(max_length=MAX_GROUPS)]
 
 
+_PINNED = {"type": "array", "maxItems": MAX_PINS, "items": params.CONTENT_ID_SCHEMA}
+
+
 class SearchOperatorRoutes:
     """`/search/pins`, `/search/synonyms`, `/search/empty`, `/search/rebuild`; all need an API key."""
 
@@ -43,7 +46,7 @@ class SearchOperatorRoutes:
 
     def routes(self) -> tuple[Route, ...]:
         """The route table."""
-        query = Parameter("query", "The query.", required=True)
+        query = Parameter("query", "The query.", required=True, schema={"type": "string", "minLength": 1})
         limit = Parameter("limit", "Number of queries, 1 to 1000.", schema=params.integer_schema(1, 1000, 100))
         groups = {"type": "object", "properties": {"groups": {"type": "array"}}}
         pinned = {"type": "object", "properties": {"query": {"type": "string"}, "contentIds": {"type": "array"}}}
@@ -54,7 +57,7 @@ class SearchOperatorRoutes:
             ),
             Route(
                 "PUT", "/search/pins", self.put_pins, Access.OPERATOR, "Replace the titles pinned for a query",
-                body=schema_of(Pins), response=pinned, errors=(404, 503),
+                body=schema_of(Pins, contentIds=_PINNED), response=pinned, errors=(404, 503),
             ),
             Route(
                 "GET", "/search/synonyms", self.get_synonyms, Access.OPERATOR, "The groups of synonyms", response=groups
@@ -70,7 +73,7 @@ class SearchOperatorRoutes:
             Route(
                 "POST", "/search/rebuild", self.post_rebuild, Access.OPERATOR,
                 "Build the index from the catalogue again; the present one serves meanwhile",
-                response={"type": "object"}, statuses=(202,),
+                body={"type": "object"}, response={"type": "object"}, statuses=(202,),
             ),
         )  # fmt: skip
 

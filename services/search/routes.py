@@ -107,7 +107,12 @@ class SearchRoutes:
         """Search's route table."""
         country = next(one for one in PARAMETERS if one.name == "country")
         limit = Parameter("limit", "Number of results, 1 to 50.", schema=params.integer_schema(1, 50, 10))
-        prefix = Parameter("prefix", "What the viewer has typed so far.", required=True)
+        prefix = Parameter(
+            "prefix",
+            "What the viewer has typed so far.",
+            required=True,
+            schema={"type": "string", "maxLength": MAX_PREFIX_LENGTH},
+        )
         search = Route(
             "GET", "/search", self.search, Access.VIEWER,
             "Titles that match a query, best first; tolerates typos; without a query what is watched now",

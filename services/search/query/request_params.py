@@ -28,25 +28,43 @@ _LANGUAGE = re.compile(r"[A-Za-z0-9-]{2,35}")
 _BOOLEAN = {"type": "boolean", "default": False}
 _YEAR = {"type": "integer", "minimum": 1, "maximum": 9999}
 
+_NAME = {"type": "string", "maxLength": MAX_VALUE}
+
+
+def _pattern(whole: str) -> dict[str, str]:
+    """The schema of a text that a pattern matches as a whole."""
+    return {"type": "string", "pattern": f"^{whole}$"}
+
+
 PARAMETERS = (
     Parameter(
-        "query", f"What the viewer typed, up to {MAX_QUERY_LENGTH} characters; the last word may be a beginning."
+        "query",
+        f"What the viewer typed, up to {MAX_QUERY_LENGTH} characters; the last word may be a beginning.",
+        schema={"type": "string", "maxLength": MAX_QUERY_LENGTH},
     ),
-    Parameter("genre", "Only titles of this genre; if repeated, of all these genres."),
+    Parameter("genre", "Only titles of this genre; if repeated, of all these genres.", schema=_NAME),
     Parameter("limit", "Number of titles, 1 to 100.", schema=params.integer_schema(1, 100, 20)),
     Parameter("country", "Use this country instead of the viewer's own (API key only).", schema=params.COUNTRY_SCHEMA),
     Parameter("yearFrom", "The first year.", schema=_YEAR),
     Parameter("yearTo", "The last year.", schema=_YEAR),
-    Parameter("cast", "Only titles with this person; if repeated, with all of them."),
-    Parameter("language", "Only titles in this language (BCP 47)."),
+    Parameter("cast", "Only titles with this person; if repeated, with all of them.", schema=_NAME),
+    Parameter("language", "Only titles in this language (BCP 47).", schema=_pattern(_LANGUAGE.pattern)),
     Parameter("ratingFrom", "The lowest viewers' score.", schema={"type": "number", "minimum": 0, "maximum": 100}),
     Parameter("maturity", "The highest minimum age.", schema={"type": "integer", "minimum": 0, "maximum": 21}),
     Parameter("tier", "Only titles that need this plan.", schema={"type": "string", "enum": list(TIERS)}),
-    Parameter("series", "true: only series; false: only films; a contentId: what belongs to it."),
+    Parameter(
+        "series",
+        "true: only series; false: only films; a contentId: what belongs to it.",
+        schema=params.CONTENT_ID_SCHEMA,
+    ),
     Parameter("playable", "Only titles that can be played now.", schema=_BOOLEAN),
     Parameter("sort", "The order.", schema={"type": "string", "enum": [one.value for one in Sort]}),
     Parameter("typos", "false: exact matches only.", schema={"type": "boolean", "default": True}),
-    Parameter("facets", f"Facets to count, separated by commas: {', '.join(Facet)}."),
+    Parameter(
+        "facets",
+        f"Facets to count, separated by commas: {', '.join(Facet)}.",
+        schema=_pattern(f"({'|'.join(Facet)})(,({'|'.join(Facet)}))*"),
+    ),
     Parameter("cursor", "Continue at the `nextCursor` of the page before; empty for the first page."),
     Parameter("highlight", "Add `highlight`: the title as HTML with <mark> around matching words.", schema=_BOOLEAN),
     Parameter("explain", "Add `match`: why a title is in the results.", schema=_BOOLEAN),
