@@ -271,6 +271,22 @@ def test_an_account_from_sign_up_to_its_end(browser, page, platform):
     expect(page.get_by_role("link", name="Log in")).to_be_visible()
 
 
+def test_a_slow_home_page_does_not_draw_over_the_place_that_was_opened_since(page, platform):
+    held = []
+    page.goto(f"{platform.page}/#settings")
+    expect(page.get_by_role("heading", name="Settings")).to_be_visible()
+    page.route("**/recommendations/rows*", lambda route: held.append(route))
+    with page.expect_request("**/recommendations/rows*"):
+        page.goto(f"{platform.page}/#")
+    page.goto(f"{platform.page}/#login")
+    expect(page.get_by_role("heading", name="Log in")).to_be_visible()
+    page.evaluate("window.mark = document.querySelector('#view form')")
+    for route in held:
+        route.continue_()
+    page.wait_for_load_state("networkidle")
+    assert page.evaluate("window.mark.isConnected"), "the answer for the place that was left redrew the page"
+
+
 def audit_own_pages(browser, state, platform):
     """In a context of its own, because axe makes style elements, which the page's policy refuses."""
     context = browser.new_context(storage_state=state, viewport=PHONE)

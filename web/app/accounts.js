@@ -243,6 +243,6 @@ export async function draw(view, say, place) {
   } catch (error) {
     if (error.status !== 401) throw error;
     api.remember(null);
-    return go("#login");
+    return view.go("#login");
   }
 }

@@ -88,5 +88,5 @@ export async function details(view, say, contentId, userId) {
   view.replaceChildren(billboard({ ...title, thumbnail: title.thumbnail ?? at?.episode.thumbnail }, { kicker, actions, extra: [table(title)].filter(Boolean) }), ...seasons.map((one, index) => season(one, seasons.length > 1 ? index + 1 : 0, seen)));
   say("");
   const more = await alike(title);
-  if (more && view.querySelector("#billboard-title")?.textContent === title.title) view.append(more);
+  if (more) view.append(more);
 }

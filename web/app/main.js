@@ -49,13 +49,26 @@ async function route() {
   return show(place, key);
 }
 
+/** The page as the place that is shown now may draw on it. A slow answer for a place that was left changes nothing. */
+function canvasOf(mine) {
+  const view = at("view");
+  const whileShown = (draw) => (...given) => { if (mine === run) draw(...given); };
+  return {
+    replaceChildren: whileShown((...children) => view.replaceChildren(...children)),
+    append: whileShown((...children) => view.append(...children)),
+    say: whileShown(say),
+    credit: whileShown((text) => { at("credits").textContent = text; }),
+    go: whileShown((hash) => { location.hash = hash; }),
+  };
+}
+
 async function show(place, key) {
   const mine = ++run;
   const view = at("view");
   document.body.dataset.place = place.name || "home";
   at("nav-browse").toggleAttribute("aria-current", place.name === "browse");
   try {
-    await draw(place, view);
+    await draw(place, canvasOf(mine));
   } catch (error) {
     if (mine !== run) return;
     say(error instanceof api.Trouble ? error.message : "Something did not work. Please reload in a moment.");
@@ -67,18 +80,19 @@ async function show(place, key) {
 }
 
 async function draw(place, view) {
+  const { say: tell } = view;
   switch (place.name) {
-    case "title": return details(view, say, place.title, userId);
-    case "browse": return browse(view, say, { ...place, playable: place.playable === "1" || place.browse === "playable" });
+    case "title": return details(view, tell, place.title, userId);
+    case "browse": return browse(view, tell, { ...place, playable: place.playable === "1" || place.browse === "playable" });
     case "q": {
       if (at("search").value.trim() !== place.q) at("search").value = place.q;
-      return search(view, say, place.q);
+      return search(view, tell, place.q);
     }
     case "": {
-      at("credits").textContent = await home(view, say, userId());
+      view.credit(await home(view, tell, userId()));
       return undefined;
     }
-    default: return accounts.draw(view, say, place);
+    default: return accounts.draw(view, tell, place);
   }
 }
 
