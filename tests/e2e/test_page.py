@@ -273,9 +273,13 @@ def test_an_account_from_sign_up_to_its_end(browser, page, platform):
 
 def test_a_slow_home_page_does_not_draw_over_the_place_that_was_opened_since(page, platform):
     held = []
+
+    def hold(route):
+        held.append(route)
+
     page.goto(f"{platform.page}/#settings")
     expect(page.get_by_role("heading", name="Settings")).to_be_visible()
-    page.route("**/recommendations/rows*", lambda route: held.append(route))
+    page.route("**/recommendations/rows*", hold)
     with page.expect_request("**/recommendations/rows*"):
         page.goto(f"{platform.page}/#")
     page.goto(f"{platform.page}/#login")
