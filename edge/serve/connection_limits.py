@@ -16,7 +16,7 @@ import structlog
 
 from edge.policy.locate import parse_ip
 from edge.settings import EdgeSettings
-from edge.wire.http1_server import Connection
+from edge.wire.response_writer import ResponseWriter, ViewerConnection
 from edge.wire.viewer import Ip, Viewer
 from kernel.vocabulary import Abort
 
@@ -59,7 +59,7 @@ class ConnectionLimits:
         self.failed = failed
         self._connections = 0
         self._by_group: dict[Hashable, int] = {}
-        self._groups: dict[Connection, Hashable] = {}
+        self._groups: dict[ViewerConnection, Hashable] = {}
         self._handshakes: dict[object, _Handshake] = {}
         """The oldest first."""
         self._handshakes_by_group: dict[Hashable, int] = {}
@@ -157,7 +157,7 @@ class ConnectionLimits:
 
     # -- viewers -----------------------------------------------------------------------------------------------
 
-    def admits(self, connection: Connection) -> bool:
+    def admits(self, connection: ViewerConnection) -> bool:
         """Whether a new connection may stay; far beyond the limits it is reset at once. Pair each call with one
         `release`."""
         self.end_handshake(connection, "done")
@@ -172,7 +172,7 @@ class ConnectionLimits:
             return False
         return self.settings.role != "shield" or ip is None or ip.is_loopback or self._is_known_edge(ip)
 
-    def _count_in(self, connection: Connection, group: Hashable) -> bool:
+    def _count_in(self, connection: ViewerConnection, group: Hashable) -> bool:
         """Count the connection with its address; whether that address has too many now."""
         if group is None:
             return False
@@ -180,7 +180,7 @@ class ConnectionLimits:
         self._by_group[group] = number = self._by_group.get(group, 0) + 1
         return 0 < self.max_per_address < number
 
-    def release(self, connection: Connection) -> None:
+    def release(self, connection: ViewerConnection) -> None:
         """Forget a closed connection."""
         self._connections -= 1
         group = self._groups.pop(connection, None)
@@ -189,7 +189,7 @@ class ConnectionLimits:
 
     # -- through a proxy ---------------------------------------------------------------------------------------
 
-    def admits_forwarded(self, connection: Connection, viewer: Viewer) -> bool:
+    def admits_forwarded(self, connection: ResponseWriter, viewer: Viewer) -> bool:
         """Whether a request that a trusted proxy forwards for this viewer may be answered. It counts until it is."""
         if viewer.ip == connection.viewer.ip or (group := self.address_group(viewer.ip)) is None:
             return True
@@ -215,7 +215,7 @@ def _reserved_descriptors() -> int:
     return min(RESERVED_DESCRIPTORS, _max_descriptors() // 4)
 
 
-def _free_beside(connection: Connection) -> float:
+def _free_beside(connection: ViewerConnection) -> float:
     sock = connection.transport.get_extra_info("socket")
     return 1 if sock is None else _free_descriptors(sock.fileno())
 

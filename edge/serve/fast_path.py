@@ -22,9 +22,9 @@ from edge.policy.rules import Rules
 from edge.prefetch.predictor import PrefetchPredictor
 from edge.serve.access_log import AccessLog
 from edge.serve.transaction import Transaction
-from edge.wire.http1_server import Connection
 from edge.wire.request import Request
 from edge.wire.request_template import NAME, Grant
+from edge.wire.response_writer import ResponseWriter
 from kernel.auth.claims import Permit
 from kernel.auth.signing_keys import KeySet
 from kernel.clock import Clock
@@ -35,8 +35,6 @@ HEAD_VALID_SECONDS = 1.0
 """The longest that a prepared head is valid: then the object's age has changed."""
 MAX_GRANTS = 16
 """Folders remembered for one connection, the newest: a player moves between a few renditions, audio and subtitles."""
-MAX_COPIED_BODY = 8 * 1024
-"""A body up to this size is copied behind its head: cheaper than handing the transport two pieces."""
 
 
 class FastPath:
@@ -68,7 +66,7 @@ class FastPath:
         self._mono = clock.mono
         self._wall = clock.wall
 
-    def try_fast_path(self, grant: Grant, name: bytes, connection: Connection) -> bool:
+    def try_fast_path(self, grant: Grant, name: bytes, connection: ResponseWriter) -> bool:
         """Answer a plain, kept-alive GET for the file `name` of a granted folder, if it is a fresh hit and the grant
         holds. False: nothing was done. A name that is not in normal form finds no object with a plain head."""
         node, wall, now = self._node, self._wall(), self._mono()
@@ -89,10 +87,10 @@ class FastPath:
         if isinstance(body, bytes):
             self._touch(entry)
             sent = len(body)
-            if sent <= MAX_COPIED_BODY:
-                connection.transport.write(ready.head + body)
+            if sent <= connection.copies_up_to:
+                connection.write(ready.head + body)
             else:
-                connection.transport.writelines((ready.head, body))
+                connection.writelines((ready.head, body))
         else:
             body = self._servable_file(entry, body, now)
             if body is None:

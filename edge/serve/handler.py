@@ -39,8 +39,9 @@ from edge.serve.fast_path import FastPath, carried_by_path
 from edge.serve.local_responses import LocalResponses, is_preflight
 from edge.serve.response import MAX_FILLS_JOINED, PendingResponse
 from edge.serve.transaction import UNROUTED, Transaction
-from edge.wire.http1_server import Connection, connection_line
+from edge.wire.http1_server import connection_line
 from edge.wire.request import Malformed, Request
+from edge.wire.response_writer import ResponseWriter, ViewerConnection
 from kernel.auth.claims import ANYWHERE
 from kernel.clock import Clock
 from kernel.http.forwarding import ReceivedFrom, hops_left
@@ -74,7 +75,7 @@ class RequestHandler:
         self.clock = clock
         self.counts = counts
         self.recorder = RequestRecorder(counts, log, clock)
-        self.connections: set[Connection] = set()
+        self.connections: set[ViewerConnection] = set()
         self.known_heads: dict[bytes, None] = {}
         self._locator = locator
         self._limits = limits
@@ -94,7 +95,7 @@ class RequestHandler:
 
     # -- connections -------------------------------------------------------------------------------------------
 
-    def on_connection_opened(self, connection: Connection) -> None:
+    def on_connection_opened(self, connection: ViewerConnection) -> None:
         """Look up the viewer's country, once; refuse the connection if too many are open."""
         connection.viewer = self._locator.locate(connection.address)
         self.connections.add(connection)
@@ -102,13 +103,13 @@ class RequestHandler:
         if not self._limits.admits(connection):
             self._responses.refuse_connection(connection)
 
-    def on_connection_closed(self, connection: Connection) -> None:
+    def on_connection_closed(self, connection: ViewerConnection) -> None:
         """Forget a closed connection."""
         self.connections.discard(connection)
         self.counts.connections -= 1
         self._limits.release(connection)
 
-    def aborted(self, connection: Connection, why: Abort, detail: str) -> None:
+    def aborted(self, connection: ViewerConnection, why: Abort, detail: str) -> None:
         """Count and log a connection that is being cut."""
         aborts = self.counts.aborts
         aborts[why.value] = aborts.get(why.value, 0) + 1
@@ -116,13 +117,13 @@ class RequestHandler:
             "connection-cut", reason=why.value, detail=detail, sent_out=connection.served, left=connection.unsent
         )
 
-    def refuse_malformed(self, what: Malformed, connection: Connection) -> None:
+    def refuse_malformed(self, what: Malformed, connection: ResponseWriter) -> None:
         """Answer bytes that are not a request."""
         self._responses.refuse_malformed(what, connection)
 
     # -- the path of a request ---------------------------------------------------------------------------------
 
-    def handle(self, request: Request, connection: Connection) -> None:
+    def handle(self, request: Request, connection: ResponseWriter) -> None:
         """Answer one request."""
         transaction = Transaction(request, connection, connection.viewer, UNROUTED, None, self._mono())
         self.counts.requests += 1
@@ -156,7 +157,7 @@ class RequestHandler:
         transaction.permit = permit
         return None
 
-    def _routed(self, request: Request, connection: Connection) -> RoutedRequest | Refusal:
+    def _routed(self, request: Request, connection: ResponseWriter) -> RoutedRequest | Refusal:
         """Route the request. The CDN-Loop of a trusted peer (a proxy in front of us, or an edge in front of a shield)
         goes along with what is fetched for all viewers.
 
@@ -210,7 +211,7 @@ class RequestHandler:
         """Note the viewer's address and version for upstream, on routes that forward all fields."""
         routed, connection = transaction.routed, transaction.connection
         if routed.route.forwarded_fields is None:
-            version = b"1.1" if transaction.request.minor else b"1.0"
+            version = transaction.request.version
             received_from = ReceivedFrom(version, connection.address.encode("ascii"), routed.received_from.loop)
             transaction.routed = routed._replace(received_from=received_from)
 

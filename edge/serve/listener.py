@@ -21,6 +21,7 @@ from edge.wire.accept import Door
 from edge.wire.head import Limits
 from edge.wire.http1_server import Connection, Handler
 from edge.wire.request import Malformed
+from edge.wire.response_writer import ViewerConnection
 from kernel.clock import Clock, Timer
 from kernel.errors import BadSettings
 from kernel.settings.table import Address
@@ -60,7 +61,7 @@ def timeouts_of(settings: EdgeSettings) -> ViewerTimeouts:
     return ViewerTimeouts(settings.head_timeout, settings.idle_timeout, settings.stall_timeout)
 
 
-def bytes_queued(connection: Connection) -> int:
+def bytes_queued(connection: ViewerConnection) -> int:
     """Bytes the viewer has not received yet: ours and the kernel's, which may hold megabytes for a slow one."""
     queued = connection.unsent
     sock = connection.transport.get_extra_info("socket")
@@ -70,7 +71,7 @@ def bytes_queued(connection: Connection) -> int:
     return queued
 
 
-def bytes_taken(connection: Connection) -> int:
+def bytes_taken(connection: ViewerConnection) -> int:
     """A number that grows whenever the viewer receives something; the length of the queue alone does not show it."""
     sock = connection.transport.get_extra_info("socket")
     if sock is None or sock.fileno() < 0:
@@ -85,7 +86,7 @@ class ViewerListener:
     def __init__(
         self,
         handler: Handler,
-        connections: Iterable[Connection],
+        connections: Iterable[ViewerConnection],
         limits: Limits,
         clock: Clock,
         timeouts: ViewerTimeouts = DEFAULT_TIMEOUTS,
@@ -122,24 +123,28 @@ class ViewerListener:
         """Check every connection: one second has passed."""
         for connection in tuple(self._connections):
             connection.ticks += 1
-            if connection.upload is not None:
-                self._watch_upload(connection)
-            elif connection.lingering:
-                self._check_lingering(connection)
-            elif connection.paused or connection.unsent:
-                self._check_stalled(connection)
-            elif connection.busy:
-                connection.ticks = 0  # the viewer waits for us
-            elif connection.in_body:
-                self._check_body(connection)
-            elif connection.in_head:
-                if connection.ticks > self.timeouts.head:
-                    self._time_out(connection, LATE_HEAD)
-            elif connection.retiring:
-                if connection.ticks >= RETIRING_TICKS:
-                    connection.close_idle()
-            elif connection.ticks > (self.timeouts.idle if connection.served else self.timeouts.head):
+            if isinstance(connection, Connection):
+                self._check_http1(connection)
+
+    def _check_http1(self, connection: Connection) -> None:
+        if connection.upload is not None:
+            self._watch_upload(connection)
+        elif connection.lingering:
+            self._check_lingering(connection)
+        elif connection.paused or connection.unsent:
+            self._check_stalled(connection)
+        elif connection.busy:
+            connection.ticks = 0  # the viewer waits for us
+        elif connection.in_body:
+            self._check_body(connection)
+        elif connection.in_head:
+            if connection.ticks > self.timeouts.head:
+                self._time_out(connection, LATE_HEAD)
+        elif connection.retiring:
+            if connection.ticks >= RETIRING_TICKS:
                 connection.close_idle()
+        elif connection.ticks > (self.timeouts.idle if connection.served else self.timeouts.head):
+            connection.close_idle()
 
     def _time_out(self, connection: Connection, why: Malformed) -> None:
         self._handler.refuse_malformed(why, connection)

@@ -8,8 +8,9 @@ from edge.policy.response_head import problem
 from edge.policy.route import Route, RoutedRequest, general_route, media_route
 from edge.serve.access_log import RequestRecorder
 from edge.serve.transaction import UNROUTED, Transaction
-from edge.wire.http1_server import CLOSE_LINE, Connection, connection_line
+from edge.wire.http1_server import CLOSE_LINE, connection_line
 from edge.wire.request import Malformed, Request
+from edge.wire.response_writer import ResponseWriter, ViewerConnection
 from kernel.clock import Clock
 from kernel.http.dates import format_date
 from kernel.http.forwarding import reflection
@@ -52,7 +53,7 @@ class LocalResponses:
         """405 with Allow (RFC 9110 §15.5.6)."""
         self._send_problem(transaction, 405, "method", "", self._allow())
 
-    def refuse_malformed(self, what: Malformed, connection: Connection) -> None:
+    def refuse_malformed(self, what: Malformed, connection: ResponseWriter) -> None:
         """Answer bytes that are not a request; the connection closes afterwards."""
         self._counts.requests += 1
         self._counts.count_refusal(what.reason)
@@ -60,21 +61,20 @@ class LocalResponses:
         lines += self._allow() if what.status == 405 else b""
         lines += _RETRY_LATER if what.status == 503 else b""
         head_only = connection.is_head
-        connection.transport.write(problem(what.status, what.reason, what.detail, lines, head_only=head_only))
+        connection.write(problem(what.status, what.reason, what.detail, lines, head_only=head_only))
         none = Request(b"-", b"", {}, 1, keep_alive=False)
         transaction = Transaction(none, connection, connection.viewer, UNROUTED, None, self._clock.mono())
         self._recorder.record_request(transaction, what.status, 0, Outcome.REFUSED, what.reason)
 
-    def refuse_connection(self, connection: Connection) -> None:
+    def refuse_connection(self, connection: ViewerConnection) -> None:
         """503 before any request, because too many connections are open; nothing more is read."""
         lines = self._header_lines(_TOO_MANY_CONNECTIONS) + _RETRY_LATER + CLOSE_LINE
-        connection.transport.write(problem(503, _TOO_MANY_CONNECTIONS, "", lines))
-        connection.finish()
+        connection.refuse(problem(503, _TOO_MANY_CONNECTIONS, "", lines))
 
     def _send_problem(self, transaction: Transaction, status: int, reason: str, detail: str, more: bytes = b"") -> None:
         request, connection = transaction.request, transaction.connection
         lines = self._header_lines(reason, request) + more + connection_line(request)
-        connection.transport.write(problem(status, reason, detail, lines, head_only=request.method == b"HEAD"))
+        connection.write(problem(status, reason, detail, lines, head_only=request.method == b"HEAD"))
         connection.done()
         self._recorder.record_request(transaction, status, 0, Outcome.REFUSED, reason)
 
@@ -94,20 +94,19 @@ class LocalResponses:
             + self._date_and_cache_status("preflight")
             + connection_line(request)
         )
-        transaction.connection.transport.write(made + b"\r\n")
+        transaction.connection.write(made + b"\r\n")
         transaction.connection.done()
         self._recorder.record_request(transaction, 204, 0, Outcome.PASS)
 
     def answer_max_forwards_zero(self, transaction: Transaction) -> None:
         """200 to an OPTIONS or TRACE that may go no further (RFC 9110 §7.6.2, §9.3.7, §9.3.8)."""
         request = transaction.request
-        version = b"1.1" if request.minor else b"1.0"
         body, kind = b"", self._allow()
         if request.method == b"TRACE":
-            body, kind = reflection(request.method, request.target, version, request.fields), _MESSAGE
+            body, kind = reflection(request.method, request.target, request.version, request.fields), _MESSAGE
         lines = kind + self._header_lines("max-forwards", request) + connection_line(request)
         made = b"%s%sContent-Length: %d\r\n\r\n%s" % (status_line(200), lines, len(body), body)
-        transaction.connection.transport.write(made)
+        transaction.connection.write(made)
         transaction.connection.done()
         self._recorder.record_request(transaction, 200, len(body), Outcome.PASS)
 

@@ -139,11 +139,11 @@ class PendingResponse:
         made = self.make_head(entry, selection, entry.length, own, age=self.age_of(entry, outcome))
         self.status = selection.status
         if self.request.method == b"HEAD":
-            self.connection.transport.write(made)
+            self.connection.write(made)
         elif selection.parts:
             pieces = multipart(entry, view(body, 0, len(body)), selection.parts, len(body))
             self.sent = sum(len(piece) for piece in pieces)
-            self.connection.transport.writelines([made, *pieces])
+            self.connection.writelines([made, *pieces])
         else:
             stop = len(body) if selection.stop is None else min(selection.stop, len(body))
             self.sent = max(0, stop - selection.first)
@@ -220,7 +220,7 @@ class PendingResponse:
     def on_interim(self, head: bytes) -> None:
         """Pass a 1xx on, to HTTP/1.1 only (RFC 9110 §15.2)."""
         if self.request.minor == 1 and self.state is ResponseState.WAITING:
-            self.connection.transport.write(self.with_token(head))
+            self.connection.write(self.with_token(head))
 
     def on_head(self, fill: Fill) -> None:
         """Choose what to send by the head of the fill, and begin."""
@@ -243,11 +243,11 @@ class PendingResponse:
         self.status = selection.status
         ours = selection.status in BODYLESS and entry.status not in (412, 416)
         bodyless = self.request.method == b"HEAD" or selection.status == 204 or ours
-        chunked = length is None and not bodyless and self.request.minor == 1
-        if length is None and not bodyless and not chunked:
+        chunked = length is None and not bodyless and self.request.version == b"1.1"
+        if length is None and not bodyless and not self.request.minor:
             self.request.keep_alive = False  # HTTP/1.0: the end of the connection is the end of the body
         age = self.age_of(entry, Outcome.MISS)
-        self.connection.transport.write(
+        self.connection.write(
             self.make_head(entry, selection, length, self._fill_status(fill), age=age, chunked=chunked)
         )
         if bodyless:
@@ -292,7 +292,7 @@ class PendingResponse:
         fill, connection = self.fill, self.connection
         if fill is None or not self.head_sent:
             return
-        chunked = self.stop is None and self.request.minor == 1
+        chunked = self.stop is None and self.request.version == b"1.1"
         while not connection.paused:
             if self.position == self.stop and self._sections:
                 self._next_section()
@@ -302,9 +302,9 @@ class PendingResponse:
             if data is None:
                 break
             if chunked:
-                connection.transport.writelines((b"%x\r\n" % len(data), data, b"\r\n"))
+                connection.writelines((b"%x\r\n" % len(data), data, b"\r\n"))
             else:
-                connection.transport.write(data)
+                connection.write(data)
             self.position += len(data)
             self.add_sent(len(data))
         fill.on_reader_advanced()
@@ -314,7 +314,7 @@ class PendingResponse:
             whole = self.position == self.stop and not self._sections
         if whole:
             if chunked:
-                connection.transport.write(b"0\r\n\r\n")
+                connection.write(b"0\r\n\r\n")
             self.leave_fill()
             self.finish(self.outcome())
 
@@ -323,7 +323,7 @@ class PendingResponse:
         if isinstance(section, ByteRange):
             self.position, self.stop = section
         else:
-            self.connection.transport.write(section)
+            self.connection.write(section)
             self.add_sent(len(section))
 
     def on_not_modified(self, entry: Entry) -> None:
@@ -476,7 +476,7 @@ class PendingResponse:
         lines += connection_line(request)
         if isinstance(error, Overloaded):
             lines += b"Retry-After: %d\r\n" % error.retry_after
-        self.connection.transport.write(problem(status, reason, "", lines, head_only=request.method == b"HEAD"))
+        self.connection.write(problem(status, reason, "", lines, head_only=request.method == b"HEAD"))
         self.status = status
         self._record(status, Outcome.FAILED, reason)
         self.connection.done()

@@ -20,8 +20,8 @@ from edge.policy.response_head import Selection, body_parts
 from edge.slices.content_range import stored_span
 from edge.slices.retry_limits import RetryLimit, WaitDeadline
 from edge.slices.sliced_object import SlicedObject
-from edge.wire.http1_server import Connection
 from edge.wire.request import Request
+from edge.wire.response_writer import ResponseWriter
 from kernel.clock import Clock
 from kernel.errors import MatineeError, UpstreamFailed
 from kernel.fetch_reasons import ReleaseReason, UpstreamReason
@@ -44,7 +44,7 @@ class SlicedResponseOwner(Protocol):
     """The response that the slices are sent for."""
 
     request: Request
-    connection: Connection
+    connection: ResponseWriter
 
     @property
     def is_open(self) -> bool:
@@ -296,7 +296,7 @@ class SlicedResponse(Reader):
 
     def _write(self, data: bytes | memoryview) -> None:
         ready = self._pending_head()
-        self._owner.connection.transport.writelines((ready, data) if ready else (data,))
+        self._owner.connection.writelines((ready, data) if ready else (data,))
 
     def _pending_head(self) -> bytes:
         """The head, if it is not sent yet, and headings of parts."""

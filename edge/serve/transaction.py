@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from edge.policy.route import RoutedRequest
-from edge.wire.http1_server import Connection
 from edge.wire.request import Request
+from edge.wire.response_writer import ResponseWriter
 from edge.wire.viewer import Viewer
 from kernel.auth.claims import Permit
 
@@ -20,7 +20,7 @@ class Transaction:
     `began`: when the head was complete, in mono seconds."""
 
     request: Request
-    connection: Connection
+    connection: ResponseWriter
     viewer: Viewer
     routed: RoutedRequest
     permit: Permit | None

@@ -16,12 +16,15 @@ from edge.wire.head import Limits
 from edge.wire.request import Malformed, Request
 from edge.wire.request_reader import RequestReader
 from edge.wire.request_template import VERSION, Grant, RequestTemplate, make_template, remember_head
+from edge.wire.response_writer import ResponseWriter, ViewerConnection, Write, WriteLines
 from edge.wire.upload import Upload
 from edge.wire.viewer import NOBODY, Viewer
 from kernel.vocabulary import Abort
 
 WRITE_HIGH = 512 * 1024
 """Bytes in the socket's queue above which nothing more is written and no further request is begun."""
+MAX_COPIED_BODY = 8 * 1024
+"""A body up to this size is copied behind its head: cheaper than handing the transport two pieces."""
 MAX_PIPELINED_BYTES = 64 * 1024
 """Bytes of further requests that may wait before the socket is read no further."""
 
@@ -40,25 +43,25 @@ def connection_line(request: Request) -> bytes:
 class Handler(Protocol):
     """Answers the requests of connections."""
 
-    def on_connection_opened(self, connection: Connection) -> None:
+    def on_connection_opened(self, connection: ViewerConnection) -> None:
         """A viewer connected."""
 
-    def on_connection_closed(self, connection: Connection) -> None:
+    def on_connection_closed(self, connection: ViewerConnection) -> None:
         """A viewer's connection is closed."""
 
-    def handle(self, request: Request, connection: Connection) -> None:
+    def handle(self, request: Request, connection: ResponseWriter) -> None:
         """Answer; call `connection.done()` when the response is written."""
 
     known_heads: dict[bytes, None]
     """Heads (from the version on) that were parsed before and are plain: no range, condition, cookie or the like."""
 
-    def try_fast_path(self, grant: Grant, name: bytes, connection: Connection) -> bool:
+    def try_fast_path(self, grant: Grant, name: bytes, connection: ResponseWriter) -> bool:
         """Answer a plain GET of a granted folder's file if nothing is new but its name; False: nothing was done."""
 
-    def aborted(self, connection: Connection, why: Abort, detail: str) -> None:
+    def aborted(self, connection: ViewerConnection, why: Abort, detail: str) -> None:
         """The connection is being cut."""
 
-    def refuse_malformed(self, what: Malformed, connection: Connection) -> None:
+    def refuse_malformed(self, what: Malformed, connection: ResponseWriter) -> None:
         """Say so; the connection closes by itself afterwards."""
 
 
@@ -89,7 +92,11 @@ class Connection(RequestReader, BodySender, asyncio.Protocol):
         "ticks",
         "transport",
         "viewer",
+        "write",
+        "writelines",
     )
+
+    copies_up_to = MAX_COPIED_BODY
 
     def __init__(self, handler: Handler, limits: Limits) -> None:
         super().__init__(limits)
@@ -114,6 +121,8 @@ class Connection(RequestReader, BodySender, asyncio.Protocol):
         """A viewer connected."""
         self.transport = cast("asyncio.Transport", transport)
         self.transport.set_write_buffer_limits(high=WRITE_HIGH)
+        self.write: Write = self.transport.write
+        self.writelines: WriteLines = self.transport.writelines
         peer = transport.get_extra_info("peername")
         self.address = peer[0] if peer else ""
         self._handler.on_connection_opened(self)
@@ -355,6 +364,11 @@ class Connection(RequestReader, BodySender, asyncio.Protocol):
         callbacks, self._done_callbacks = self._done_callbacks, None
         for call in callbacks or ():
             call()
+
+    def refuse(self, message: bytes) -> None:
+        """Refuse the connection before any request; nothing more is read."""
+        self.write(message)
+        self.finish()
 
     def aborted(self, why: Abort, detail: str) -> None:
         """Let the handler count the cut."""

@@ -9,10 +9,11 @@ class Request:
     """One request. `fields`: lower-case name → value, repeated ones joined by a comma (RFC 9110 §5.3).
 
     `target` is in origin-form (an absolute-form target is reduced to it, its authority put into `host`; RFC 9112
-    §3.2.2). `minor`: of the HTTP version. `body`: the whole body, or an Upload that is being received.
+    §3.2.2). `minor`: of the HTTP version, 1 for HTTP/2 too; `version`: in full. `body`: the whole body, or an Upload
+    that is being received.
     """
 
-    __slots__ = ("body", "fields", "keep_alive", "method", "minor", "target")
+    __slots__ = ("body", "fields", "keep_alive", "method", "minor", "target", "version")
 
     def __init__(
         self,
@@ -27,6 +28,7 @@ class Request:
         self.target = target
         self.fields = fields
         self.minor = minor
+        self.version = b"1.1" if minor else b"1.0"
         self.keep_alive = keep_alive
         self.body = body
 
