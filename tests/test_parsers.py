@@ -58,6 +58,7 @@ from kernel.settings.setting_types import parse_address, parse_duration, parse_s
 from kernel.upstreams.upstream_url import UPSTREAM
 from loadtest.player.dash import read_dash
 from loadtest.player.hls import read_hls, read_timeline
+from services.analytics.views.cmcd_line import parse_cmcd, read_cmcd_event
 from services.catalogue.routes import decode_cursor
 from services.catalogue.title_line import parse_line
 from services.events.redaction import remove_tokens
@@ -206,6 +207,8 @@ BYTES = {
 
 TEXTS = {
     "CMCD": (of_text, "x ", "nor=(", 'a="', 'nor=("a";r=', "a,"),
+    "a CMCD event": (lambda v: read_cmcd_event(v, 1.0), "a ", ",a=(", ',a="', ',a="\\', ',a=("b"', 'e=t,url="/cdn/'),
+    "a CMCD line": (parse_cmcd, "a=1", "a=1,", 'a="', 'a="\\', 'a=("b"', "a;b=", "a=1;"),
     "an attribute list": (attributes, "A=", 'A="', "A=1,", "A=1 "),
     "a multivariant playlist to be played": (read_hls, "#EXTM3U\n", "#EXTM3U\n#EXT-X-STREAM-INF:BANDWIDTH=1,"),
     "a media playlist to be played": (read_timeline, MEDIA_HEAD, MEDIA_HEAD + "#EXTINF:"),
