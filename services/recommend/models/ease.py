@@ -19,12 +19,14 @@ from services.recommend.models.interactions import Floats, Indices
 class EaseParameters:
     """`ridge` is added to the diagonal; `dropout` (0 to under 1) adds in proportion to it (Steck, NeurIPS 2020).
 
-    `activity`: viewers count by their number of titles to the power of minus this.
+    `activity`: viewers count by their number of titles to the power of minus this. `rarity` lifts titles with few
+    viewers: 0 is EASE^R, 1 the linear autoencoder without its constraint; what is between them ranks better.
     """
 
     ridge: float = 100.0
     dropout: float = 0.3
     activity: float = 0.3
+    rarity: float = 0.0
 
 
 def gram_matrix(found: sparse.csr_matrix, activity: float) -> Floats:
@@ -42,15 +44,27 @@ def gram_matrix(found: sparse.csr_matrix, activity: float) -> Floats:
     return gram
 
 
-def ease_weights(gram: Floats, ridge: float, dropout: float) -> Floats:
+def ease_weights(gram: Floats, ridge: float, dropout: float, rarity: float = 0.0) -> Floats:
     """Row i, column j: what having watched title i says about title j."""
+    return scale_weights(*invert_gram(gram, ridge, dropout), rarity)
+
+
+def invert_gram(gram: Floats, ridge: float, dropout: float) -> tuple[Floats, Floats]:
+    """(the inverse without its diagonal, the diagonal)."""
     matrix = np.array(gram, dtype=np.float32, order="F")
     diagonal = np.arange(len(matrix))
     matrix[diagonal, diagonal] += ridge + dropout / (1.0 - dropout) * gram[diagonal, diagonal]
     inverse = invert_symmetric(matrix)
-    weights = inverse / -inverse[diagonal, diagonal][None, :]
-    weights[diagonal, diagonal] = 0.0
-    return np.ascontiguousarray(weights)
+    kept = inverse[diagonal, diagonal].copy()
+    inverse[diagonal, diagonal] = 0.0
+    return inverse, kept
+
+
+def scale_weights(inverse: Floats, diagonal: Floats, rarity: float) -> Floats:
+    """The weights of what `invert_gram` returns; so are scores by the inverse those by the weights."""
+    # Few viewers have watched what has a large value on the diagonal; EASE divides by it.
+    mean = float(diagonal.mean()) if len(diagonal) else 1.0
+    return np.ascontiguousarray(inverse * (-np.power(diagonal / mean, rarity) / diagonal)[None, :])
 
 
 def invert_symmetric(matrix: Floats) -> Floats:

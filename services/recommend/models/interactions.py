@@ -81,10 +81,14 @@ def ages(user: Indices, at: Doubles) -> Doubles:
     return newest
 
 
+ORDERED_SHARE = 0.2
+"""The share of neighbours in a viewer's order that must be apart in time, so that the order is worth learning from."""
+
+
 def is_ordered(found: Interactions) -> bool:
-    """Whether the times say in which order most viewers watched."""
+    """Whether the times say in which order viewers watched."""
     if len(found) < 2:
         return False
     same_user = found.user[1:] == found.user[:-1]
     apart = found.at[1:] - found.at[:-1] >= SAME_TIME_SECONDS
-    return bool(apart[same_user].mean() > 0.5) if same_user.any() else False
+    return bool(apart[same_user].mean() > ORDERED_SHARE) if same_user.any() else False

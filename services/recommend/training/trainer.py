@@ -21,6 +21,7 @@ from services.recommend.training import tuning
 from services.recommend.training.holdout import Holdout, hold_out
 from services.recommend.training.ranking_metrics import Judged
 from services.recommend.training.tuning import Exam, as_metrics, make_exam
+from services.recommend.training.weighing import choose_weights
 
 MAX_DENSE_TITLES = 4_096
 """Titles of which EASE keeps all weights; of more, the EASE_WIDTH strongest of each title."""
@@ -100,7 +101,7 @@ class NumpyTrainer:
         self._report("fitting without what was held back")
         draft = self._fit(kept, ease, ials, limits)
         self._report("choosing the weights")
-        weights, alone = tuning.choose_weights(draft, exam, ordered=holdout.ordered)
+        weights, alone = choose_weights(draft, exam, ordered=holdout.ordered, seed=limits.seed)
         users = solve_rows(tuning.history_matrix(exam.histories, len(found.items)), draft.factors, ials)
         ridge, alone["cold"] = tuning.choose_content_ridge(
             texts, draft.factors, draft.viewers, exam, users, limits.seed
@@ -141,7 +142,7 @@ def fit_ease(matrix: Any, parameters: EaseParameters, limit: int) -> TitleWeight
         return no_weights()
     among = matrix[:, titles].tocsr()
     gram = gram_matrix(among[np.diff(among.indptr) > 0], parameters.activity)
-    weights = ease_weights(gram, parameters.ridge, parameters.dropout)
+    weights = ease_weights(gram, parameters.ridge, parameters.dropout, parameters.rarity)
     return (
         DenseWeights(titles, weights)
         if len(titles) <= MAX_DENSE_TITLES

@@ -10,30 +10,27 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from services.recommend.models.blend import (
-    COMPONENTS,
-    STATIC_COMPONENTS,
-    FittedModel,
     History,
-    component_scores,
     make_history,
-    make_pool,
 )
 from services.recommend.models.content import count_features, feature_rarity, weigh_features
-from services.recommend.models.ease import EaseParameters, ease_weights, gram_matrix, invert_symmetric
+from services.recommend.models.ease import EaseParameters, gram_matrix, invert_gram, invert_symmetric, scale_weights
 from services.recommend.models.ials import IalsParameters, fit_ials, solve_rows
-from services.recommend.models.interactions import Floats, Indices, Interactions
+from services.recommend.models.interactions import Doubles, Floats, Indices, Interactions
 from services.recommend.titles import TitleText
 from services.recommend.training.holdout import Holdout
-from services.recommend.training.ranking_metrics import Judged, judge_scores
+from services.recommend.training.ranking_metrics import Judged, judge_scores, judge_viewers
 
 EASE_CHOICES = (
     EaseParameters(50, 0.3, 0.3),
     EaseParameters(100, 0.3, 0.3),
     EaseParameters(200, 0.3, 0.3),
     EaseParameters(400, 0.3, 0.3),
-    EaseParameters(200, 0.5, 0.0),
+    EaseParameters(200, 0.5, 0.6),
     EaseParameters(400, 0.1, 0.0),
 )
+EASE_RARITIES = (0.0, 0.25, 0.4, 0.55)
+"""Tried with each of EASE_CHOICES."""
 MAX_EASE_TUNING = 3_500
 """Titles of the matrix that parameters are tried on."""
 IALS_UNOBSERVED = (0.03, 0.1, 0.3)
@@ -41,12 +38,11 @@ IALS_RIDGES = (0.01, 0.03, 0.06)
 IALS_ITERATIONS = 6
 MAX_IALS_TUNING = 200_000
 """Rows that parameters are tried on."""
-BLEND_STEPS = (0.0, 0.125, 0.25, 0.5, 0.75, 1.0, 1.5, 2.0)
-MIN_GAIN = 0.01
-"""The share by which a weight must improve the lists to be changed."""
 MAX_POOL = 16_000
 LIST_SIZE = 20
 NEXT_LIST_SIZE = 10
+Worths = NDArray[np.float64]
+"""(what comes next, what was watched at any time) x (worth, whether it counts) x viewers."""
 CONTENT_RIDGES = (1.0, 3.0, 8.0)
 COLD_SHARE = 0.1
 
@@ -60,18 +56,46 @@ def worth(judged: Judged) -> float:
 class Exam:
     """What is held back, for some viewers: their histories, the titles that they may be shown, and the held ones.
 
-    `items` are the numbers of the titles; `hidden` and `wanted` are viewers x titles.
+    `items` are the numbers of the titles; `hidden`, `wanted` and `others` are viewers x titles. `others`, which nobody
+    wants where times say nothing, were not watched last.
     """
 
     histories: Sequence[History]
     items: Indices
     hidden: NDArray[np.bool_]
     wanted: NDArray[np.bool_]
+    others: NDArray[np.bool_]
     size: int
 
     def judge(self, scores: Floats) -> Judged:
-        """Judge lists by scores; what the viewer watched before is not listed."""
-        return judge_scores(np.where(self.hidden, -np.inf, scores), self.wanted, self.size)
+        """Judge lists of what comes next by scores; what the viewer watched before is not listed."""
+        return judge_scores(np.where(self.hidden | self.others, -np.inf, scores), self.wanted, self.size)
+
+    def worths(self, scores: Floats) -> Worths:
+        """What lists by scores are worth to each viewer."""
+        wanted = judge_viewers(np.where(self.hidden | self.others, -np.inf, scores), self.wanted, self.size)
+        found = np.zeros((2, 2, len(scores)))
+        found[0] = wanted.worth, wanted.counted
+        if self.others.any():
+            others = judge_viewers(np.where(self.hidden | self.wanted, -np.inf, scores), self.others, LIST_SIZE)
+            found[1] = others.worth, others.counted
+        return found
+
+    def worth(self, scores: Floats) -> float:
+        """What lists by scores are worth."""
+        return float(mean_worth(self.worths(scores), np.ones((1, len(scores))))[0])
+
+
+def mean_worth(found: Worths, counts: Doubles) -> Doubles:
+    """One value for each row of `counts`, which says how often each viewer is counted.
+
+    What comes next counts twice what was watched at any time, as factors: the two have different scales.
+    """
+    total = found[:, 0] @ counts.T
+    means = total / np.maximum(1e-12, found[:, 1] @ counts.T)
+    if not found[1, 1].any():
+        return np.asarray(means[0])
+    return np.asarray(np.cbrt(np.square(means[0]) * means[1]))
 
 
 def make_exam(found: Interactions, holdout: Holdout, viewers: int) -> Exam:
@@ -81,23 +105,23 @@ def make_exam(found: Interactions, holdout: Holdout, viewers: int) -> Exam:
     column = np.full(len(found.items), -1, np.int64)
     column[items] = np.arange(len(items))
     chosen = holdout.viewers[:viewers]
-    hidden = np.zeros((len(chosen), len(items)), dtype=bool)
-    wanted = np.zeros_like(hidden)
+    hidden, wanted, others = (np.zeros((len(chosen), len(items)), dtype=bool) for _ in range(3))
     histories = []
     starts = np.searchsorted(found.user, chosen, "left")
     ends = np.searchsorted(found.user, chosen, "right")
     for row, (start, end) in enumerate(zip(starts, ends, strict=True)):
         kept = np.flatnonzero(holdout.kept[start:end]) + start
         held = np.flatnonzero(holdout.held[start:end]) + start
+        other = np.flatnonzero(holdout.others[start:end]) + start
         histories.append(make_history(found.item[kept], found.weight[kept], found.at[kept]))
-        for mask, rows in ((hidden, kept), (wanted, held)):
+        for mask, rows in ((hidden, kept), (wanted, held), (others, other)):
             columns = column[found.item[rows]]
             mask[row, columns[columns >= 0]] = True
-    return Exam(histories, items, hidden, wanted, NEXT_LIST_SIZE if holdout.ordered else LIST_SIZE)
+    return Exam(histories, items, hidden, wanted, others, NEXT_LIST_SIZE if holdout.ordered else LIST_SIZE)
 
 
 def choose_ease(kept: sparse.csr_matrix, titles: Indices, exam: Exam) -> EaseParameters:
-    """The best of EASE_CHOICES on the exam, tried on the most-watched of `titles`."""
+    """The best of EASE_CHOICES and EASE_RARITIES on the exam, tried on the most-watched of `titles`."""
     counts = np.bincount(kept.indices, minlength=kept.shape[1])
     tried = np.sort(titles[np.argsort(-counts[titles], kind="stable")[:MAX_EASE_TUNING]])
     among = kept[:, tried].tocsr()
@@ -111,11 +135,13 @@ def choose_ease(kept: sparse.csr_matrix, titles: Indices, exam: Exam) -> EasePar
         gram = grams.get(parameters.activity)
         if gram is None:
             gram = grams[parameters.activity] = gram_matrix(among, parameters.activity)
-        scores = np.asarray(histories @ ease_weights(gram, parameters.ridge, parameters.dropout), dtype=np.float32)
-        padded = np.pad(scores, ((0, 0), (0, 1)))[:, columns]
-        value = worth(exam.judge(padded))
-        if value > found:
-            best, found = parameters, value
+        inverse, diagonal = invert_gram(gram, parameters.ridge, parameters.dropout)
+        scores = np.asarray(histories @ inverse, dtype=np.float32)
+        for rarity in EASE_RARITIES:
+            scaled = scale_weights(scores, diagonal, rarity)
+            value = exam.worth(np.pad(scaled, ((0, 0), (0, 1)))[:, columns])
+            if value > found:
+                best, found = replace(parameters, rarity=rarity), value
     return best
 
 
@@ -139,36 +165,10 @@ def choose_ials(kept: sparse.csr_matrix, exam: Exam, size: int, seed: int) -> Ia
             parameters = IalsParameters(min(size, 48), unobserved, ridge, 5)
             _, items = fit_ials(part, parameters, seed)
             users = solve_rows(histories, items, parameters)
-            value = worth(exam.judge(users @ items[exam.items].T))
+            value = exam.worth(users @ items[exam.items].T)
             if value > found:
                 best, found = replace(parameters, size=size, iterations=IALS_ITERATIONS), value
     return best
-
-
-def choose_weights(model: FittedModel, exam: Exam, *, ordered: bool) -> tuple[dict[str, float], dict[str, Judged]]:
-    """(the best weights of the blend on the exam, how each model does alone, and all together as "blend").
-
-    Where the times say nothing (not `ordered`), the models that live by them take no part.
-    """
-    names = COMPONENTS if ordered else STATIC_COMPONENTS
-    pool = make_pool(model, exam.items)
-    stacked = np.stack([component_scores(model, history, pool, names) for history in exam.histories], axis=1)
-    judged = {name: exam.judge(stacked[row]) for row, name in enumerate(names)}
-    # Both models of the whole history, until the exam says otherwise by more than chance would.
-    weights = np.array([float(name in ("ease", "ials")) for name in names], np.float32)
-    best = worth(exam.judge(np.tensordot(weights, stacked, 1)))
-    for _ in range(4):
-        before = weights.copy()
-        for row in range(len(names)):
-            base = np.tensordot(np.where(np.arange(len(weights)) == row, 0, weights), stacked, 1)
-            for step in BLEND_STEPS:
-                value = worth(exam.judge(base + np.float32(step) * stacked[row]))
-                if value > best * (1 + MIN_GAIN):
-                    best, weights[row] = value, step
-        if np.array_equal(before, weights):
-            break
-    judged["blend"] = exam.judge(np.tensordot(weights, stacked, 1))
-    return {name: float(weights[row]) for row, name in enumerate(names)}, judged
 
 
 def choose_content_ridge(
@@ -185,7 +185,7 @@ def choose_content_ridge(
     counts = count_features([titles[number] for number in exam.items[np.concatenate([warm, cold])]])
     vectors = weigh_features(counts, feature_rarity({kind: rows[: len(warm)] for kind, rows in counts.items()}))
     kernel = np.asarray((vectors @ vectors[: len(warm)].T).toarray(), dtype=np.float32)
-    wanted = (exam.hidden | exam.wanted)[:, cold]
+    wanted = (exam.hidden | exam.wanted | exam.others)[:, cold]
     certainty = np.sqrt(viewers[exam.items[warm]] + 5.0)
     best, judged = CONTENT_RIDGES[1], none
     for ridge in CONTENT_RIDGES:

@@ -21,6 +21,14 @@ def test_the_weights_solve_the_regression_without_a_title_predicting_itself():
     assert np.abs(shrunk).sum() < np.abs(found).sum()
 
 
+def test_rare_titles_are_lifted_up_to_the_plain_autoencoder():
+    gram = gram_matrix(WATCHED, 0.0)
+    inverse = np.linalg.inv(gram.astype(np.float64) + 2.0 * np.eye(8))
+    plain = -(inverse - np.diag(np.diag(inverse)))
+    found = ease_weights(gram, 2.0, 0.0, 1.0)
+    assert np.allclose(found / np.abs(found).max(), plain / np.abs(plain).max(), atol=1e-4)
+
+
 def test_busy_viewers_can_count_less():
     rows = sparse.csr_matrix(np.array([[1, 1, 0, 0], [1, 1, 1, 1], [0, 1, 1, 0]], np.float32))
     assert gram_matrix(rows, 1.0)[2, 3] == pytest.approx(2 / 4)

@@ -19,6 +19,8 @@ def test_equal_times_are_no_order(make_interactions):
     assert not is_ordered(equal)
     assert is_ordered(make_interactions([("u", item, at) for at, item in enumerate("abc")]))
     assert not is_ordered(make_interactions([("u", "a", 1.0)]))
+    # Ratings of one sitting, of which half carry the same second, still say what came late.
+    assert is_ordered(make_interactions([("u", f"{item:02}", 10.0 * (item // 3)) for item in range(30)]))
 
 
 def test_rows_are_sorted_whatever_order_they_came_in(make_interactions):
