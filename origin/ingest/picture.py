@@ -52,6 +52,10 @@ def read_video(
     )
 
 
+_NEVER = 1.25
+"""A declared rate so many times the fastest that was seen is none."""
+
+
 def _rate(video: Stream, timeline: Timeline, fields: Fields) -> Fraction:
     average, base = fraction(video.get("avg_frame_rate")), fraction(video.get("r_frame_rate"))
     measured = timeline.average
@@ -61,6 +65,8 @@ def _rate(video: Stream, timeline: Timeline, fields: Fields) -> Fraction:
         base = Fraction(0)  # that of a bare stream may be the rate of its fields
     if fields is not Fields.PROGRESSIVE and base == 2 * average:
         base = average  # the rate of the fields
+    if timeline.fastest and base > _NEVER * timeline.fastest:
+        base = average  # ffprobe takes the ticks of H.264 in MPEG-TS for frames
     return frame_rate(average, base, timeline.fastest)
 
 

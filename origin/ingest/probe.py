@@ -172,12 +172,14 @@ def _check_length(
 ) -> None:
     """Refuse a picture that ends before its own declared end, or before the container's where no track reaches that."""
     first = timeline.first or 0.0
-    own = _seconds(video.get("duration")) or _seconds((video.get("tags") or {}).get("DURATION"))
+    own, tag = _seconds(video.get("duration")), _seconds((video.get("tags") or {}).get("DURATION"))
     whole = _seconds((found.get("format") or {}).get("duration"))
-    promised, got = (own, timeline.end - first) if own else (whole, timeline.end - start)
+    # Matroska's tag is the track's length by some programs, and its end by others (ffmpeg).
+    lengths = ((own, timeline.end - first), (tag, timeline.end - min(start, first)), (whole, timeline.end - start))
+    promised, got = next((one for one in lengths if one[0]), lengths[-1])
     if promised is None or timeline.first is None or got >= promised - slack(promised, timeline):
         return
-    if own is None and _any_track_reaches(programs, path, promised + start - slack(promised, timeline)):
+    if not own and not tag and _any_track_reaches(programs, path, promised + start - slack(promised, timeline)):
         return
     why = f"its header says {promised:.2f} s, but only {got:.2f} s could be read"
     raise BadRequest(422, "truncated", f"the film is truncated or damaged: {why}")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import shutil
+import signal
 import subprocess
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -13,7 +14,7 @@ from pathlib import Path
 from threading import Thread
 from typing import IO
 
-from kernel.errors import BadSettings, MatineeError, StorageFailed
+from kernel.errors import BadRequest, BadSettings, MatineeError, StorageFailed
 
 _MAX_ERROR_TEXT = 64 * 1024
 _NO_SPACE = "No space left on device"
@@ -89,6 +90,20 @@ class ProgramFailed(MatineeError):
         self.errors = errors
 
 
+class ProgramKilled(BadRequest):
+    """A program was ended by a signal from outside, such as by the kernel for want of memory: it says nothing of the
+    film, and another attempt may succeed."""
+
+    def __init__(self, program: str, number: int) -> None:
+        super().__init__(500, "encode-stopped", f"{Path(program).name} was killed by signal {number}")
+
+
+_FROM_OUTSIDE = frozenset((signal.SIGKILL, signal.SIGTERM, signal.SIGINT, signal.SIGHUP))
+"""Signals that a program does not get by its own fault."""
+_FFMPEG_STOPPED = 255
+"""ffmpeg's status after SIGTERM or SIGINT, which it catches without a word."""
+
+
 def last_line(errors: str) -> str:
     """The last non-empty line, without ffmpeg's `[name @ address]`."""
     lines = [line.strip() for line in errors.splitlines() if line.strip()]
@@ -116,7 +131,9 @@ def telling_line(errors: str) -> str:
 def run_program(
     program: str, arguments: Sequence[str], *, folder: Path | None = None, inherit: Sequence[int] = ()
 ) -> tuple[str, str]:
-    """Run a program with little output; returns (stdout, stderr). Raises ProgramFailed or StorageFailed.
+    """Run a program with little output; returns (stdout, stderr).
+
+    Raises ProgramFailed, ProgramKilled or StorageFailed.
 
     `inherit`: file descriptors that it keeps open.
     """
@@ -135,7 +152,7 @@ def stream_program(
 ) -> str:
     """Run a program in `folder` and call `on_line` for each line of its stdout; returns the end of its stderr.
 
-    Raises ProgramFailed, or StorageFailed if it reports a full disk.
+    Raises ProgramFailed, ProgramKilled, or StorageFailed if it reports a full disk.
     """
     with _started(program, arguments, folder, inherit) as process:
         assert process.stdout is not None  # noqa: S101 (a pipe)
@@ -148,6 +165,10 @@ def stream_program(
     if status != 0:
         if _NO_SPACE in errors:
             raise StorageFailed(f"the disk is full: {Path(program).name} could not write its output")
+        if -status in _FROM_OUTSIDE:
+            raise ProgramKilled(program, -status)
+        if status == _FFMPEG_STOPPED and not errors.strip():
+            raise ProgramKilled(program, signal.SIGTERM)
         raise ProgramFailed(program, status, errors)
     return errors
 

@@ -14,6 +14,7 @@ class AlertKind(StrEnum):
     STEP_DEAD = "step-dead"
     JOB_FAILED = "job-failed"
     JOB_WAITING = "job-waiting"
+    ORIGIN_SILENT = "origin-silent"
 
 
 ALERT_SENTENCES = {
@@ -22,6 +23,7 @@ ALERT_SENTENCES = {
     AlertKind.STEP_DEAD: "An optional step is dead: the title is published, but was not announced.",
     AlertKind.JOB_FAILED: "A job failed: its title is not published, or not in its new version.",
     AlertKind.JOB_WAITING: "A step has been ready for long, and no worker takes it: start one, or look at the workers.",
+    AlertKind.ORIGIN_SILENT: "The origin that alone has a job's film is silent: start it, or ingest the film again.",
 }
 """What each kind means; docs/job-states.md is generated from it."""
 

@@ -42,6 +42,12 @@ class JobSettings:
     lease: float = setting(
         DURATION, "30s", "How long a worker may be silent before its step is given to another.", least=1, most=3600
     )
+    adopt_after: float = setting(
+        DURATION,
+        "2m",
+        "How long another origin on the same `database` may be silent before its jobs are done here; 0: never.",
+        least=0,
+    )
     stuck_after: float = setting(
         DURATION, "10m", "How long a step may stand still, or wait for a worker, before an alert.", least=1
     )

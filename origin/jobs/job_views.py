@@ -179,6 +179,7 @@ def _job(row: Mapping[Any, Any], found: Sequence[Mapping[Any, Any]]) -> JobView:
         detail=row["detail"],
         steps=tuple(_step(step) for step in found),
         number=row["number"],
+        home=row["home"],
     )
 
 

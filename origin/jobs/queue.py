@@ -53,7 +53,7 @@ from origin.jobs.queue_rows import (
     reset_steps,
 )
 from origin.jobs.records import Failure, JobRequest, Lease
-from origin.jobs.retry_policy import ALERT_FROM, FAILURE_SENTENCES, FailureReason, RetryLimits, next_attempt
+from origin.jobs.retry_policy import ALERT_FROM, FAILURE_SENTENCES, LOSSES, FailureReason, RetryLimits, next_attempt
 from origin.jobs.schema import alerts, contents, jobs, needs, steps, workers
 from system.database.database import Database
 
@@ -62,7 +62,7 @@ MAX_ACTIVE_JOBS = 100_000
 """Jobs that have not ended, of all origins that share the database; another one is refused."""
 _LEASE_TRIES = 8
 """How often a worker that lost a race for a step looks for another one at once."""
-_PLANNED = 100
+PLANNED = 100
 """Position of the first step that a plan adds."""
 _ACTIVE = tuple(state for state in JobState if state not in ENDED_JOBS)
 
@@ -111,6 +111,7 @@ class JobQueue:
             )
         )
         await insert_steps(connection, job_id, first, 0)
+        await self._database.notify(connection, job_id)
         return job_id
 
     async def check_capacity(self) -> None:
@@ -282,9 +283,10 @@ class JobQueue:
                 .values({"changed": now} | ({"plan": plan.decode()} if plan is not None else {}))
             )
             if more:
-                await drop_planned_steps(connection, job["job_id"], _PLANNED)
-                await insert_steps(connection, job["job_id"], more, _PLANNED)
+                await drop_planned_steps(connection, job["job_id"], PLANNED)
+                await insert_steps(connection, job["job_id"], more, PLANNED)
             await count_as_met(connection, job["job_id"], step["step_id"])
+            await self._database.notify(connection, job["job_id"])
             if step["kind"] == StepKind.RECEIVE.value:
                 await note_source(connection, job["content_id"], result)
             if step["kind"] == StepKind.PUBLISH.value:
@@ -304,7 +306,7 @@ class JobQueue:
             if failure.redo:
                 await self._redo(connection, job, step, failure, now)
             else:
-                await self._count_failure(connection, job, step, failure, now, lost=False)
+                await self._count_failure(connection, job, step, failure, now)
             return True
 
     async def release(self, token: str, now: float) -> bool:
@@ -352,7 +354,7 @@ class JobQueue:
         if job is None or current["token"] != step["token"] or current["state"] != StepState.RUNNING.value:
             return  # it finished, or was lost, while this transaction waited for the job
         failure = Failure(FailureReason.WORKER_LOST, f"the worker {step['worker']} is gone")
-        await self._count_failure(connection, job, current, failure, now, lost=True)
+        await self._count_failure(connection, job, current, failure, now)
 
     # -- failures ----------------------------------------------------------------------------------------------
 
@@ -363,9 +365,8 @@ class JobQueue:
         step: Mapping[Any, Any],
         failure: Failure,
         now: float,
-        *,
-        lost: bool,
     ) -> None:
+        lost = failure.reason in LOSSES
         failures, losses = step["failures"] + (not lost), step["losses"] + lost
         pause = None
         if not failure.final:
@@ -377,7 +378,8 @@ class JobQueue:
             "detail": failure.detail[:MAX_DETAIL],
         }
         if pause is not None:
-            event = StepEvent.LEASE_EXPIRED if lost else StepEvent.FAILED
+            is_gone = failure.reason is FailureReason.WORKER_LOST
+            event = StepEvent.LEASE_EXPIRED if is_gone else StepEvent.FAILED
             await move_step(connection, step, event, **values, not_before=now + pause, progress=0.0)
             if failures >= ALERT_FROM or losses >= ALERT_FROM:
                 await self._alert(connection, AlertKind.STEP_FAILING, job, step, failure, now)
@@ -401,7 +403,7 @@ class JobQueue:
     ) -> None:
         """Reset the steps whose output is missing, everything that depends on them, and the step that noticed it."""
         if step["failures"] + 1 >= self._rules.limits.failures:
-            await self._count_failure(connection, job, step, failure, now, lost=False)
+            await self._count_failure(connection, job, step, failure, now)
             return
         noted = {
             "failures": step["failures"] + 1,

@@ -93,6 +93,8 @@ class JobView(msgspec.Struct, frozen=True, rename="camel"):
     steps: tuple[StepView, ...]
     number: int
     """The order in which jobs were queued, the cursor of lists."""
+    home: str
+    """The origin whose data folder holds the job's files."""
 
 
 class ContentView(msgspec.Struct, frozen=True, rename="camel"):

@@ -18,6 +18,7 @@ class FailureReason(StrEnum):
     FILM = "film"
     SOURCE = "source"
     ENCODER = "encoder"
+    PROGRAM_KILLED = "program-killed"
     STORAGE = "storage"
     UPSTREAM = "upstream"
     SETTINGS = "settings"
@@ -30,7 +31,8 @@ class FailureReason(StrEnum):
 FAILURE_SENTENCES = {
     FailureReason.FILM: "The film cannot be published as it is: the detail names what is wrong with it.",
     FailureReason.SOURCE: "The film could not be fetched from its location.",
-    FailureReason.ENCODER: "An encoder, prober or packager ended with an error or was killed.",
+    FailureReason.ENCODER: "An encoder, prober or packager ended with an error or crashed.",
+    FailureReason.PROGRAM_KILLED: "An encoder, prober or packager was killed, such as for want of memory.",
     FailureReason.STORAGE: "The disk or the object store failed.",
     FailureReason.UPSTREAM: "Another program did not answer: the key server, the catalogue or control.",
     FailureReason.SETTINGS: "A setting of the worker is wrong or missing.",
@@ -44,6 +46,9 @@ FAILURE_SENTENCES = {
 FINAL = frozenset((FailureReason.FILM, FailureReason.CANCELLED))
 """Reasons that another attempt cannot change."""
 
+
+LOSSES = frozenset((FailureReason.WORKER_LOST, FailureReason.PROGRAM_KILLED))
+"""Reasons that are seldom the film's fault, counted apart from failures."""
 
 _FEW = {FailureReason.BUG: 2, FailureReason.SETTINGS: 2}
 """Reasons that another attempt seldom changes: so many attempts."""

@@ -89,6 +89,12 @@ workers = Table(
     Column("kinds", Text, nullable=False),
     Column("seen", Float, nullable=False, index=True),
 )
+homes = Table(
+    "homes",
+    tables,
+    Column("home", Text, primary_key=True),
+    Column("seen", Float, nullable=False),
+)
 alerts = Table(
     "alerts",
     tables,
@@ -112,6 +118,7 @@ uploads = Table(
     Column("created", Float, nullable=False),
     Column("expires", Float, nullable=False, index=True),
     Column("finished", Float),
+    Column("home", Text, nullable=False, server_default=""),
 )
 
-MIGRATIONS = Migrations(tables, Path(__file__).with_name("migrations"), "0001")
+MIGRATIONS = Migrations(tables, Path(__file__).with_name("migrations"), "0002")

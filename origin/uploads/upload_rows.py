@@ -43,10 +43,15 @@ class Upload:
 
 
 class UploadRows:
-    """The table of uploads."""
+    """The uploads whose files an origin holds. Other origins of the same database do not see them.
 
-    def __init__(self, database: Database) -> None:
+    `home` is the origin's name in the queue.
+    """
+
+    def __init__(self, database: Database, home: str = "") -> None:
         self._database = database
+        self._home = home
+        self._own = uploads.c.home.in_((home, ""))
 
     async def insert(self, made: Upload, now: float) -> bool:
         """Add an upload; False if there is one of this id."""
@@ -62,6 +67,7 @@ class UploadRows:
                         metadata=msgspec.json.encode(made.metadata).decode(),
                         created=now,
                         expires=made.expires,
+                        home=self._home,
                     )
                 )
         except IntegrityError:
@@ -71,13 +77,14 @@ class UploadRows:
     async def find(self, upload_id: str) -> Upload | None:
         """An upload, or None."""
         async with self._database.read() as connection:
-            row = (await connection.execute(select(uploads).where(uploads.c.upload_id == upload_id))).mappings().first()
+            query = select(uploads).where(uploads.c.upload_id == upload_id, self._own)
+            row = (await connection.execute(query)).mappings().first()
         return _upload(row) if row is not None else None
 
     async def count_unfinished(self) -> int:
         """The uploads that still miss bytes."""
         async with self._database.read() as connection:
-            query = select(func.count()).select_from(uploads).where(uploads.c.finished.is_(None))
+            query = select(func.count()).select_from(uploads).where(uploads.c.finished.is_(None), self._own)
             return (await connection.execute(query)).scalar_one()
 
     async def set_received(self, upload_id: str, received: int, expires: float, length: int | None = None) -> None:
@@ -97,19 +104,21 @@ class UploadRows:
     async def unfinished(self) -> list[Upload]:
         """Complete uploads that were not handed over: the process was killed in between, or the queue was full."""
         async with self._database.read() as connection:
-            query = select(uploads).where(uploads.c.finished.is_(None), uploads.c.received == uploads.c.length)
+            complete = uploads.c.received == uploads.c.length
+            query = select(uploads).where(uploads.c.finished.is_(None), complete, self._own)
             return [_upload(row) for row in (await connection.execute(query)).mappings()]
 
     async def expired(self, now: float) -> list[Upload]:
         """Unfinished uploads whose time is over."""
         async with self._database.read() as connection:
-            query = select(uploads).where(uploads.c.finished.is_(None), uploads.c.expires < now).limit(1000)
+            over = uploads.c.expires < now
+            query = select(uploads).where(uploads.c.finished.is_(None), over, self._own).limit(1000)
             return [_upload(row) for row in (await connection.execute(query)).mappings()]
 
     async def ids(self) -> set[str]:
         """The ids of all uploads."""
         async with self._database.read() as connection:
-            return set((await connection.execute(select(uploads.c.upload_id))).scalars())
+            return set((await connection.execute(select(uploads.c.upload_id).where(self._own))).scalars())
 
     async def delete(self, upload_id: str) -> None:
         """Forget an upload."""

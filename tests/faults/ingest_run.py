@@ -30,7 +30,7 @@ from origin.uploads.tus_protocol import CHUNK_TYPE, VERSION, format_metadata
 
 ROOT = Path(__file__).resolve().parents[2]
 ENDED = ("PUBLISHED", "FAILED")
-PATIENCE = 600.0
+PATIENCE = 900.0
 """Seconds in which a film has to end once it came in."""
 PAUSE = 0.1
 VICTIM_SECONDS = 60.0

@@ -17,25 +17,26 @@ import structlog
 from aiohttp import web
 
 from kernel.clock import Clock
-from kernel.errors import BadSettings, Overloaded, StorageFailed
+from kernel.errors import BadRequest, BadSettings, Overloaded, StorageFailed
+from origin.jobs.adoption import Homes
 from origin.jobs.ingest_counts import IngestCounts
 from origin.jobs.job_settings import JobSettings, WorkerOptions, job_database
 from origin.jobs.job_views import JobViews
-from origin.jobs.queue import JobQueue, QueueRules
+from origin.jobs.queue import PLANNED, JobQueue, QueueRules
 from origin.jobs.schema import MIGRATIONS
 from origin.jobs.service.api_door import ApiDoor, read_api_key
 from origin.jobs.service.content_routes import ContentRoutes, job_fields
 from origin.jobs.service.data_folder import lock_data, read_home
 from origin.jobs.service.ingest_service import IngestParts, IngestService, KeptMaster
 from origin.jobs.service.job_events import JobEvents
-from origin.jobs.service.upkeep import KeepTimes, Upkeep
+from origin.jobs.service.upkeep import KeepTimes, Neighbours, Upkeep
 from origin.jobs.service.work_routes import WorkParts, WorkRoutes
 from origin.jobs.work.job_folder import JobFolders
 from origin.jobs.work.local_workers import LocalWorkers
 from origin.storage.library import Library
 from origin.stores.open_store import HasStore
 from origin.stores.store_address import StoreAddress
-from origin.uploads.locations import LocationRules
+from origin.uploads.locations import LocationRules, allowed_file, check_location
 from origin.uploads.spool import Spool
 from origin.uploads.tus_protocol import Creation
 from origin.uploads.upload_routes import UploadRoutes
@@ -97,12 +98,20 @@ class IngestApp:
         self.stopping = asyncio.Event()
         rules = QueueRules(lease=settings.lease, home=self.home)
         self.queue, self.views = JobQueue(self._database, rules), JobViews(self._database)
-        self._rows = UploadRows(self._database)
+        self._rows = UploadRows(self._database, self.home)
+        self._locations = LocationRules(
+            tuple(folder.absolute() for folder in settings.ingest_folders),
+            settings.ingest_hosts,
+            settings.ingest_buckets,
+            settings.ingest_networks,
+        )
         self._service = IngestService(self._parts())
         limits = UploadLimits(settings.ingest_max_size, settings.max_uploads, settings.upload_ttl)
         self._uploads = UploadService(self._rows, self._spool, limits, clock, self._complete, self._service.end_upload)
         keep = KeepTimes(settings.stuck_after, settings.jobs_keep, settings.failed_keep)
-        self.upkeep = Upkeep(self.queue, self.views, self._uploads, self.folders, self.home, keep, clock)
+        silent = settings.adopt_after if self._database.is_shared else 0.0
+        neighbours = Neighbours(Homes(self._database, self.home, PLANNED), silent, self._can_fetch)
+        self.upkeep = Upkeep(self.queue, self.views, self._uploads, self.folders, self.home, neighbours, keep, clock)
         self.workers = LocalWorkers(
             self._worker_options, settings.workers, clock,
             lambda: self.views.count_ready(self.home), lambda name: self.queue.count_lost(name, clock.wall()),
@@ -123,16 +132,19 @@ class IngestApp:
             queue=self.queue,
             views=self.views,
             uploads=self._rows,
-            locations=LocationRules(
-                tuple(folder.absolute() for folder in settings.ingest_folders),
-                settings.ingest_hosts,
-                settings.ingest_buckets,
-                settings.ingest_networks,
-            ),
+            locations=self._locations,
             clock=self._clock,
             find_published=self._find_published,
             steering=settings.steering or "",
         )
+
+    def _can_fetch(self, location: str) -> bool:
+        """Whether the film of another origin's job can be read from here."""
+        try:
+            checked = check_location(location, self._locations)
+            return "://" in checked or allowed_file(checked, self._locations).is_file()
+        except BadRequest:
+            return False
 
     async def _find_published(self, content_id: str) -> KeptMaster | None:
         title = await self._library.title(content_id)

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import structlog
 
 from kernel.clock import Clock
 from kernel.errors import StorageFailed
+from origin.jobs.adoption import Homes
 from origin.jobs.ingest_counts import IngestCounts
 from origin.jobs.job_states import ENDED_JOBS, JobState
 from origin.jobs.job_views import JobViews
@@ -20,6 +22,8 @@ from system.clock import sleep
 log = structlog.get_logger("origin")
 
 EVERY_SECONDS = 1.0
+HOME_SECONDS = 5.0
+"""Between two marks that this origin is there."""
 TIDY_SECONDS = 60.0
 
 
@@ -32,6 +36,18 @@ class KeepTimes:
     failed: float
 
 
+@dataclass(frozen=True, slots=True)
+class Neighbours:
+    """The other origins of the database: `silent` seconds until their jobs are adopted, 0: never.
+
+    `can_fetch` says whether a film's location can be read from here.
+    """
+
+    homes: Homes
+    silent: float
+    can_fetch: Callable[[str], bool]
+
+
 class Upkeep:
     """Run `run` as one task."""
 
@@ -42,6 +58,7 @@ class Upkeep:
         uploads: UploadService,
         folders: JobFolders,
         home: str,
+        neighbours: Neighbours,
         keep: KeepTimes,
         clock: Clock,
     ) -> None:
@@ -50,6 +67,7 @@ class Upkeep:
         self._uploads = uploads
         self._folders = folders
         self._home = home
+        self._neighbours = neighbours
         self.keep = keep
         self._clock = clock
         self._alert: int | None = None
@@ -58,10 +76,13 @@ class Upkeep:
 
     async def run(self, stopping: asyncio.Event) -> None:
         """Until the origin stops; a failing database is tried again."""
-        tidied = 0.0
+        tidied = visited = 0.0
         while not stopping.is_set():
             try:
-                await self.look()
+                await self.end_and_alert()
+                if self._clock.mono() - visited >= HOME_SECONDS:
+                    await self.visit_neighbours()
+                    visited = self._clock.mono()
                 if self._clock.mono() - tidied >= TIDY_SECONDS:
                     await self.tidy()
                     tidied = self._clock.mono()
@@ -69,13 +90,21 @@ class Upkeep:
                 log.warning("upkeep-failed", error=str(error))
             await sleep(self._clock, EVERY_SECONDS)
 
-    async def look(self) -> None:
-        """Leases and alerts. Raises StorageFailed."""
+    async def end_and_alert(self) -> None:
+        """End silent leases, raise alerts, count jobs. Raises StorageFailed."""
         now = self._clock.wall()
         await self._queue.expire(now)
         await self._views.raise_stuck(self._home, now, self.keep.stuck_after)
         await self.report_alerts()
         self.counts.jobs = {state.value: count for state, count in (await self._views.count_jobs()).items()}
+
+    async def visit_neighbours(self) -> None:
+        """Say that this origin is there, and take the jobs of those that are not. Raises StorageFailed."""
+        neighbours, now = self._neighbours, self._clock.wall()
+        await neighbours.homes.note(now)
+        if neighbours.silent:
+            for job_id in await neighbours.homes.adopt(now, neighbours.silent, neighbours.can_fetch):
+                log.warning("job-adopted", job=job_id)
 
     async def report_alerts(self) -> None:
         """Log and count the alerts that are new; those before the start were reported then."""
@@ -97,6 +126,7 @@ class Upkeep:
             job = await self._views.job(job_id)
             kept_until = (job.finished or now) + self.keep.failed if job else 0.0
             over = job is None or (job.state in ENDED_JOBS and (job.state is not JobState.FAILED or kept_until <= now))
+            over = over or (job is not None and job.home != self._home)  # another origin does it now
             if over:
                 await asyncio.to_thread(self._folders.delete, job_id)
                 if job is not None and job.request.upload_id:

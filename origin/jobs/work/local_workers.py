@@ -55,7 +55,7 @@ class LocalWorkers:
         """The processes by worker name."""
         return {name: process.pid for name, process in self._running.items()}
 
-    async def look(self) -> None:
+    async def collect_and_start(self) -> None:
         """Collect what has ended; start a worker if there is work for one more. Raises StorageFailed."""
         for name, process in list(self._running.items()):
             if process.returncode is not None:
@@ -88,7 +88,7 @@ class LocalWorkers:
     async def run(self, stopping: asyncio.Event) -> None:
         """Look after the workers until the origin stops."""
         while not stopping.is_set():
-            await self.look()
+            await self.collect_and_start()
             await sleep(self.clock, LOOK_SECONDS)
 
     async def stop(self) -> None:

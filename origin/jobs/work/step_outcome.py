@@ -10,7 +10,7 @@ from typing import Protocol
 import structlog
 
 from kernel.errors import BadRequest, BadSettings, StorageFailed, UpstreamFailed
-from origin.ingest.subprocesses import ProgramFailed
+from origin.ingest.subprocesses import ProgramFailed, ProgramKilled
 from origin.jobs.job_graph import Step, StepKind
 from origin.jobs.records import Failure, Lease
 from origin.jobs.retry_policy import FailureReason
@@ -65,6 +65,8 @@ def describe_failure(error: Exception, lease: Lease) -> Failure:
             return Failure(FailureReason.STORAGE, str(error), error.steps)
         case PublishedMeanwhile():
             return Failure(FailureReason.PUBLISHED_MEANWHILE, str(error), (StepKind.PACKAGE,))
+        case ProgramKilled():
+            return Failure(FailureReason.PROGRAM_KILLED, str(error))
         case BadRequest() if error.status < 500:
             reason = FailureReason.SOURCE if lease.step.kind is StepKind.RECEIVE else FailureReason.FILM
             return Failure(reason, str(error), final=error.status not in _PASSING)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from typing import Protocol
 
@@ -50,7 +50,10 @@ class LeaseSource(Protocol):
 
 
 class Worker:
-    """One worker. `idle_exit`: seconds without work after which `run` returns; None: never."""
+    """One worker. `idle_exit`: seconds without work after which `run` returns; None: never.
+
+    `wait` ends when there may be work, or after so many seconds; None: a pause of `IDLE_SECONDS`.
+    """
 
     def __init__(
         self,
@@ -59,12 +62,14 @@ class Worker:
         clock: Clock,
         stopping: asyncio.Event,
         idle_exit: float | None = None,
+        wait: Callable[[], Awaitable[None]] | None = None,
     ) -> None:
         self._source = source
         self._runner = runner
         self._clock = clock
         self._stopping = stopping
         self._idle_exit = idle_exit
+        self._wait = wait
 
     async def run(self) -> None:
         """Work until `stopping` is set, or until there has been nothing to do for `idle_exit`."""
@@ -81,6 +86,8 @@ class Worker:
                 idle_since = self._clock.mono()
             elif self._idle_exit is not None and self._clock.mono() - idle_since >= self._idle_exit:
                 return
+            elif self._wait is not None and pause == IDLE_SECONDS:
+                await self._wait()
             else:
                 await sleep(self._clock, pause)
 

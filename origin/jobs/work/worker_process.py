@@ -23,6 +23,7 @@ from origin.jobs.queue import JobQueue, QueueRules
 from origin.jobs.schema import MIGRATIONS
 from origin.jobs.work.local_runner import open_runner
 from origin.jobs.work.local_source import LocalSource
+from origin.jobs.work.work_signal import POLL_SECONDS, WorkSignal
 from origin.jobs.work.worker import Worker
 from system.clock import SystemClock
 from system.database.database import Database
@@ -58,11 +59,14 @@ async def _work(options: WorkerOptions) -> None:
     password = Path(options.database_password_file) if options.database_password_file else None
     database = Database(job_database(options.database, password, Path(options.data)), MIGRATIONS, "jobs")
     await database.open()
+    signals = WorkSignal(database)
+    wait = (lambda: signals.wait(POLL_SECONDS)) if database.is_shared else None
     try:
         queue = JobQueue(database, QueueRules(lease=options.lease, home=options.home))
         source = LocalSource(queue, options.worker, options.home, clock)
-        await Worker(source, open_runner(options, os.environ), clock, stopping, options.idle_exit).run()
+        await Worker(source, open_runner(options, os.environ), clock, stopping, options.idle_exit, wait).run()
     finally:
+        await signals.close()
         await database.close()
 
 

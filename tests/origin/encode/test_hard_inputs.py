@@ -120,6 +120,14 @@ def test_sound_may_outlast_the_picture(encode, maker):
     assert plan.duration == pytest.approx(2.0, abs=0.1)
 
 
+def test_a_picture_may_begin_late(maker, tools):
+    """ffmpeg's DURATION of a Matroska track is its end, not its length: the film was taken for truncated."""
+    film = maker.with_sound(
+        "late.mkv", "-vf", "setpts=PTS+2/TB", "-fps_mode", "passthrough", "-c:a", "aac", sound_seconds=4
+    )
+    assert probe(tools, film).duration == pytest.approx(4.0, abs=0.1)
+
+
 def test_a_picture_that_ends_before_its_time_is_truncated(maker, tools, tmp_path):
     """Found before anything is encoded, by the container's length that no track reaches."""
     whole = maker.without_durations("cut.mkv", seconds=6).read_bytes()

@@ -10,7 +10,14 @@ import pytest
 
 from kernel.errors import BadSettings, StorageFailed
 from origin.ingest import subprocesses
-from origin.ingest.subprocesses import ProgramFailed, last_line, run_program, stream_program, telling_line
+from origin.ingest.subprocesses import (
+    ProgramFailed,
+    ProgramKilled,
+    last_line,
+    run_program,
+    stream_program,
+    telling_line,
+)
 
 
 def test_output_and_errors_are_read():
@@ -35,6 +42,20 @@ def test_a_failure_is_told_with_its_last_line(tmp_path):
         run_program("sh", ["-c", "echo 'x: No space left on device' >&2; exit 1"])
     assert run_program("pwd", [], folder=tmp_path)[0].strip() == str(tmp_path)
     assert last_line("\n") == "no message"
+
+
+@pytest.mark.parametrize("script", ["kill -KILL $$", "kill -TERM $$", "exit 255"])
+def test_a_program_that_is_killed_is_not_one_that_fails(script):
+    """Its input is not at fault: a killed ffprobe made a good film `not-a-film` for good."""
+    with pytest.raises(ProgramKilled) as caught:
+        run_program("sh", ["-c", script])
+    assert caught.value.status == 500
+
+
+@pytest.mark.parametrize("script", ["kill -SEGV $$", "echo why >&2; exit 255"])
+def test_a_crash_is_a_failure(script):
+    with pytest.raises(ProgramFailed):
+        run_program("sh", ["-c", script])
 
 
 AV1_ERRORS = """\

@@ -97,6 +97,15 @@ async def test_a_step_that_kills_its_workers_ends(stage):
     assert [one.kind for one in await stage.views.list_alerts(0, 10)] == ["step-failing", "job-failed"]
 
 
+async def test_killed_encoders_do_not_use_up_the_attempts_of_a_step(stage):
+    """A step was dead after two kills of the packager, with `bug` as the reason."""
+    await stage.add()
+    for ended in (False, False, False, True):  # a film that kills every program ends all the same
+        stage.now += 100
+        await stage.fail(await stage.lease(), FailureReason.PROGRAM_KILLED)
+        assert ((await stage.views.content("film")).status is ContentStatus.FAILED) == ended
+
+
 async def test_workers_of_an_origin_that_was_killed_are_lost_at_once(stage):
     await stage.add()
     await stage.lease("w1")

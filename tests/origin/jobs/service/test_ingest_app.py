@@ -49,7 +49,7 @@ def test_settings_that_cannot_be(origin, tmp_path):
         IngestApp(dataclasses.replace(origin.settings, data=tmp_path / "file"), place, None, SystemClock())
 
 
-@pytest.mark.parametrize(("task", "method"), [("upkeep", "look"), ("workers", "run")])
+@pytest.mark.parametrize(("task", "method"), [("upkeep", "end_and_alert"), ("workers", "run")])
 async def test_a_bug_in_a_background_task_does_not_end_the_origin(origin, monkeypatch, task, method):
     """The task is counted and restarted, the other one goes on, viewers are served, and the origin stops as asked."""
     monkeypatch.setattr("rpc.supervised.FIRST_BACKOFF", 0.0)

@@ -20,27 +20,27 @@ async def test_alerts_are_counted_once(origin):
     await ingest(origin, "a.mp4")
     await fail(origin, await origin.lease())
     upkeep = origin.ingest.upkeep
-    await upkeep.look()
+    await upkeep.end_and_alert()
     assert upkeep.counts.alerts == {}
     await ingest(origin, "b.mp4")
     await fail(origin, await origin.lease())
-    await upkeep.look()
-    await upkeep.look()
+    await upkeep.end_and_alert()
+    await upkeep.end_and_alert()
     assert upkeep.counts.alerts == {"job-failed": 1}
 
 
 async def test_the_first_alert_of_a_new_queue_is_reported(origin):
     """There was none at the first look: whatever comes later is new, also after the old ones are deleted."""
     upkeep = origin.ingest.upkeep
-    await upkeep.look()
+    await upkeep.end_and_alert()
     await ingest(origin, "a.mp4")
     await fail(origin, await origin.lease())
-    await upkeep.look()
+    await upkeep.end_and_alert()
     assert upkeep.counts.alerts == {"job-failed": 1}
     await origin.ingest.queue.delete_ended(SystemClock.wall() + 1.0)
     await ingest(origin, "b.mp4")
     await fail(origin, await origin.lease())
-    await upkeep.look()
+    await upkeep.end_and_alert()
     assert upkeep.counts.alerts == {"job-failed": 2}
 
 

@@ -48,7 +48,7 @@ async def workers(tmp_path, monkeypatch):
 async def until_lost(supervisor, lost):
     async with asyncio.timeout(20):
         while not lost:
-            await supervisor.look()
+            await supervisor.collect_and_start()
             await asyncio.sleep(0.01)
 
 
@@ -56,37 +56,37 @@ async def test_as_many_as_there_is_work_for(workers):
     supervisor, _, waiting = workers("waits")
     for steps, running in ((0, 0), (1, 1), (1, 1), (5, 2), (5, 2)):
         waiting[0] = steps
-        await supervisor.look()
+        await supervisor.collect_and_start()
         assert len(supervisor.pids) == running
 
 
 async def test_a_killed_worker_is_told_lost_and_replaced(workers):
     supervisor, lost, _ = workers("waits")
-    await supervisor.look()
+    await supervisor.collect_and_start()
     [(name, pid)] = supervisor.pids.items()
     os.kill(pid, signal.SIGKILL)
     await until_lost(supervisor, lost)
     assert lost == [name]
     supervisor.clock.move(1)
-    await supervisor.look()
+    await supervisor.collect_and_start()
     assert supervisor.pids
     assert name not in supervisor.pids
 
 
 async def test_workers_that_die_at_once_are_started_less_and_less(workers):
     supervisor, lost, _ = workers("fails")
-    await supervisor.look()
+    await supervisor.collect_and_start()
     await until_lost(supervisor, lost)
-    await supervisor.look()
+    await supervisor.collect_and_start()
     assert supervisor.pids == {}, "not at once"
     supervisor.clock.move(1)
-    await supervisor.look()
+    await supervisor.collect_and_start()
     assert len(supervisor.pids) == 1
 
 
 async def test_a_stop_ends_all(workers):
     supervisor, _, _ = workers("waits")
-    await supervisor.look()
+    await supervisor.collect_and_start()
     [pid] = supervisor.pids.values()
     await supervisor.stop()
     with pytest.raises(ProcessLookupError):

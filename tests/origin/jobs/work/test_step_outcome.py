@@ -4,7 +4,7 @@ import pytest
 
 from kernel.errors import BadRequest, BadSettings, Bug, StorageFailed, UpstreamFailed
 from kernel.fetch_reasons import UpstreamReason
-from origin.ingest.subprocesses import ProgramFailed
+from origin.ingest.subprocesses import ProgramFailed, ProgramKilled
 from origin.jobs.job_graph import StepKind
 from origin.jobs.work.step_outcome import OutputMissing, PublishedMeanwhile, describe_failure
 from tests.origin.jobs.work.conftest import lease_of
@@ -16,7 +16,8 @@ from tests.origin.jobs.work.conftest import lease_of
         (BadRequest(422, "truncated", "cut"), StepKind.CHECK, ("film", True)),
         (BadRequest(404, "no-such-file", "none"), StepKind.RECEIVE, ("source", True)),
         (BadRequest(429, "x", "later"), StepKind.RECEIVE, ("source", False)),
-        (BadRequest(500, "encode-stopped", "killed"), StepKind.VIDEO, ("encoder", False)),
+        (BadRequest(500, "encode-stopped", "crashed"), StepKind.VIDEO, ("encoder", False)),
+        (ProgramKilled("packager", 9), StepKind.PACKAGE, ("program-killed", False)),
         (ProgramFailed("ffprobe", 1, "x"), StepKind.CHECK, ("encoder", False)),
         (StorageFailed("full"), StepKind.PUBLISH, ("storage", False)),
         (OSError(28, "full"), StepKind.JOIN, ("storage", False)),
