@@ -41,7 +41,7 @@ from services.catalogue.store import CatalogueStore
 from services.counters import Counters
 from services.credentials import load_signing_key, make_authenticator, make_mailer, read_text
 from services.events.personal_data import EventsOfPerson
-from services.events.routes import EventRoutes
+from services.events.routes import EventRates, EventRoutes
 from services.events.segment_log import Retention, SegmentLog
 from services.fleet.identity import make_identity
 from services.fleet.licence_sync import LicenceSync
@@ -317,10 +317,11 @@ class _Builder:
     def _events(self) -> None:
         settings = self.settings
         retention = Retention(settings.events_keep, settings.events_max_bytes)
+        rates = EventRates(settings.events_per_address, settings.events_rate)
         events = SegmentLog(settings.data / "events", self.clock, retention)
         events.open()
         self.stack.callback(events.close)
-        self.routes += EventRoutes(events, self.clock, self.counters).routes()
+        self.routes += EventRoutes(events, self.clock, self.counters, rates).routes()
         self.tasks.append(events.run)
         self.personal_data.append(EventsOfPerson(events))
         self.events = events

@@ -154,6 +154,12 @@ class ServicesSettings:
     events_max_bytes: int = setting(
         SIZE, "20GiB", "Size of the event log at which new events are refused until consumers catch up.", least=1 << 20
     )
+    events_per_address: int = setting(
+        INTEGER, "20", "Batches of events a second that one address may send; 429 beyond.", least=1, most=1_000_000
+    )
+    events_rate: int = setting(
+        INTEGER, "5000", "Batches of events a second that this process takes; 429 beyond.", least=1, most=1_000_000
+    )
     drm_master_key: str | None = setting(
         TEXT,
         None,

@@ -22,9 +22,11 @@ MAX_LINE_BYTES = 8 * 1024
 MAX_SESSIONS = 50
 """Different sessions in one body: a player has one."""
 
-_SESSION = re.compile(rb'(?:^|,)sid="([\x21\x23-\x5b\x5d-\x7e]{1,64})"')
-_EVENT = re.compile(rb"(?:^|,)e=[a-z]{1,4}(?:,|$)")
-_TIME = re.compile(rb"(?:^|,)ts=\d{1,15}(?:,|$)")
+_SESSION = re.compile(rb'sid="([\x21\x23-\x5b\x5d-\x7e]{1,64})"(?=,|$)')
+_EVENT = re.compile(rb"e=[a-z]{1,4}(?=,|$)")
+_TIME = re.compile(rb"ts=\d{1,15}(?=,|$)")
+_REQUIRED = ((b"e=", _EVENT), (b"ts=", _TIME), (b"sid=", _SESSION))
+_PRINTABLE = bytes(range(0x20, 0x7F)) + b"\r\n"
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,34 +53,60 @@ def read_cmcd(body: bytes) -> Batch:
     Each line must hold the keys `e`, `ts` and `sid`. Raises ValueError for a body with no event or too many.
     """
     kept: list[bytes] = []
-    sessions: dict[str, None] = {}
     rejected: list[Rejected] = []
     lines = _lines(body)
     if not 0 < len(lines) <= MAX_EVENTS:
         raise ValueError(f"a body has 1 to {MAX_EVENTS} events, not {len(lines)}")
+    is_printable = not body.translate(None, _PRINTABLE)
+    known: dict[bytes, None] = {}
     for number, line in enumerate(lines, 1):
-        why = _cmcd_fault(line)
-        session = None if why else _SESSION.search(line)
-        if session is not None and len(sessions) < MAX_SESSIONS:
-            sessions[session[1].decode("ascii")] = None
-            kept.append(line)
-        else:
-            rejected.append(Rejected(number, why or f"a body names at most {MAX_SESSIONS} sessions"))
-    return Batch(b"\n".join(kept), len(kept), tuple(sessions), tuple(rejected))
+        why = "" if is_printable else _text_fault(line)
+        session = b"" if why else _session_of(line)
+        if session and session not in known and len(known) == MAX_SESSIONS:
+            why = f"a body names at most {MAX_SESSIONS} sessions"
+        if why or not session:
+            rejected.append(Rejected(number, why or _cmcd_fault(line)))
+            continue
+        known[session] = None
+        kept.append(line)
+    sessions = tuple(session.decode("ascii") for session in known)
+    return Batch(b"\n".join(kept), len(kept), sessions, tuple(rejected))
 
 
 def _lines(body: bytes) -> list[bytes]:
     return [line.rstrip(b"\r") for line in body.split(b"\n") if line.strip()]
 
 
+def _session_of(line: bytes) -> bytes:
+    """The session of a line that can be stored, else b"". It is searched for three short words, not parsed."""
+    if len(line) > MAX_LINE_BYTES or _find(line, b"e=", _EVENT) is None or _find(line, b"ts=", _TIME) is None:
+        return b""
+    session = _find(line, b"sid=", _SESSION)
+    return session[1] if session is not None else b""
+
+
+def _find(line: bytes, key: bytes, pattern: re.Pattern[bytes]) -> re.Match[bytes] | None:
+    """The first valid member with this key."""
+    if line.startswith(key) and (match := pattern.match(line)) is not None:
+        return match
+    at, key = 0, b"," + key
+    while (at := line.find(key, at) + 1) > 0:
+        if (match := pattern.match(line, at)) is not None:
+            return match
+    return None
+
+
+def _text_fault(line: bytes) -> str:
+    return "has characters that are not printable ASCII" if line.translate(None, _PRINTABLE) else ""
+
+
 def _cmcd_fault(line: bytes) -> str:
+    """Why a line cannot be stored."""
     if len(line) > MAX_LINE_BYTES:
         return f"is longer than {MAX_LINE_BYTES} bytes"
-    if not line.isascii() or not line.decode("ascii").isprintable():
-        return "has characters that are not printable ASCII"
-    for key, pattern in (("e", _EVENT), ("ts", _TIME), ("sid", _SESSION)):
-        if pattern.search(line) is None:
-            return f"has no valid `{key}`, which each event must have"
+    for key, pattern in _REQUIRED:
+        if _find(line, key, pattern) is None:
+            return f"has no valid `{key[:-1].decode()}`, which each event must have"
     return ""
 
 
@@ -95,22 +123,36 @@ class EventType(StrEnum):
     SWITCH = "switch"
     ERROR = "error"
     STOP = "stop"
+    COMPLETE = "complete"
+    """The title has been played to its end."""
+
+
+class BrowseType(StrEnum):
+    """What a viewer did where nothing plays."""
+
+    HOVER = "hover"
+    TRAILER = "trailer"
+    SEARCH = "search"
+    CLICK = "click"
 
 
 Text = Annotated[str, Meta(max_length=200, pattern=r"^[^\x00]*\Z")]
 Seconds = Annotated[float, Meta(ge=0, le=1e7)]
+Number = Annotated[int, Meta(ge=-1, le=2**53)]
 
 
 class PlayerEvent(Struct, rename="camel", omit_defaults=True):
     """One event of `POST /events`.
 
-    `at`: Unix seconds by the player's clock; `position` in the title, `startup`, `duration` (of a stall) in seconds;
+    `at`: Unix seconds by the player's clock; `sequence` counts the events of a session from 0, so that one that is sent
+    twice is known; `position` in the title, `startup`, `duration` (of a stall) in seconds;
     `bitrate` in bit/s after a switch; `code` and `message` of an error, `fatal` when the player gave up.
     """
 
     type: EventType
     session_id: Annotated[str, Meta(min_length=1, max_length=128, pattern=r"^[\x21-\x7e]+\Z")]
     at: Annotated[float, Meta(ge=0, le=1e11)]
+    sequence: Number = -1
     content_id: Annotated[str, Meta(max_length=64, pattern=r"^[^\x00]*\Z")] = ""
     position: Seconds | None = None
     startup: Seconds | None = None
@@ -125,6 +167,27 @@ class PlayerEvent(Struct, rename="camel", omit_defaults=True):
     app_version: Text = ""
 
 
+class BrowseEvent(Struct, rename="camel", omit_defaults=True):
+    """A micro-event of `POST /events` outside of playback.
+
+    `at` as of PlayerEvent; `sessionId` is the page's visit, if it has one; `contentId` what was pointed at; `query`
+    what was searched for; `list` and `rank` (from 0) where it stood; `duration` in seconds how long.
+    """
+
+    type: BrowseType
+    at: Annotated[float, Meta(ge=0, le=1e11)]
+    session_id: Annotated[str, Meta(max_length=128, pattern=r"^[\x21-\x7e]*\Z")] = ""
+    sequence: Number = -1
+    content_id: Annotated[str, Meta(max_length=64, pattern=r"^[^\x00]*\Z")] = ""
+    query: Text = ""
+    target: Text = ""
+    list: Text = ""
+    rank: Annotated[int, Meta(ge=0, le=10_000)] | None = None
+    duration: Seconds | None = None
+    device: Text = ""
+    app_version: Text = ""
+
+
 class _Envelope(Struct):
     events: list[msgspec.Raw]
 
@@ -133,6 +196,7 @@ _list = msgspec.json.Decoder(list[msgspec.Raw])
 _envelope = msgspec.json.Decoder(_Envelope)
 _event = msgspec.json.Decoder(PlayerEvent)
 _encoder = msgspec.json.Encoder()
+_BROWSE_TYPES = frozenset(BrowseType)
 
 
 def read_player_events(body: bytes) -> Batch:
@@ -140,7 +204,7 @@ def read_player_events(body: bytes) -> Batch:
     raws = _raw_events(body)
     if len(raws) > MAX_EVENTS:
         raise ValueError(f"a body has at most {MAX_EVENTS} events, not {len(raws)}")
-    kept: list[PlayerEvent] = []
+    kept: list[PlayerEvent | BrowseEvent] = []
     sessions: dict[str, None] = {}
     rejected: list[Rejected] = []
     for number, raw in enumerate(raws, 1):
@@ -152,17 +216,21 @@ def read_player_events(body: bytes) -> Batch:
         if event.session_id not in sessions and len(sessions) == MAX_SESSIONS:
             rejected.append(Rejected(number, f"a body names at most {MAX_SESSIONS} sessions"))
             continue
-        sessions[event.session_id] = None
+        if event.session_id:
+            sessions[event.session_id] = None
         kept.append(event)
     return Batch(_encoder.encode(kept), len(kept), tuple(sessions), tuple(rejected))
 
 
-def _read_event(raw: msgspec.Raw) -> PlayerEvent:
+def _read_event(raw: msgspec.Raw) -> PlayerEvent | BrowseEvent:
     try:
         return _event.decode(raw)
     except msgspec.ValidationError:
+        told = msgspec.json.decode(raw)
+        is_browse = isinstance(told, dict) and told.get("type") in _BROWSE_TYPES
         # 1e6 is a whole number in JSON, but no int for the decoder. Its second refusal says what is wrong.
-        return msgspec.convert(whole_numbers(msgspec.json.decode(raw)), PlayerEvent)
+        numbers = whole_numbers(told)
+        return msgspec.convert(numbers, BrowseEvent) if is_browse else msgspec.convert(numbers, PlayerEvent)
 
 
 def _raw_events(body: bytes) -> Sequence[msgspec.Raw]:

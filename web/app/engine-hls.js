@@ -3,6 +3,7 @@
 import { SAVER_LINES, named } from "./choices.js";
 import { licenceTrouble } from "./drm.js";
 import { keepThroughput, throughput } from "./memory.js";
+import { withEvents } from "./reports.js";
 import { trackIn, trackName } from "./tracks.js";
 
 const retries = (most) => ({ maxNumRetry: most, retryDelayMs: 500, maxRetryDelayMs: 2000 });
@@ -30,7 +31,7 @@ export function openHls(video, { url, from, cmcd, saver, licence, audio = [], su
     playlistLoadPolicy: policy(5000, 8000, 1),
     fragLoadPolicy: policy(8000, 30000, 2),
     keyLoadPolicy: policy(8000, 8000, 2),
-    cmcd,
+    cmcd: cmcd ? withEvents(cmcd) : undefined,
     ...drmConfig(licence),
   });
   hls.on(Hls.Events.ERROR, (_, data) => {

@@ -80,7 +80,10 @@ export class Player {
     at("player-retry").addEventListener("click", () => this.play(this.#title));
     this.#listen();
     listenToKeys(this, this.#video, this.#stage);
-    addEventListener("pagehide", () => this.#end("pagehide"));
+    addEventListener("pagehide", (event) => {
+      this.#end("pagehide");
+      if (!event.persisted) this.#closeStream(); // the player sends its last batch when it is destroyed
+    });
   }
 
   get open() { return !this.element.hidden; }
@@ -315,6 +318,7 @@ export class Player {
   }
 
   #finish() {
+    this.#report("complete");
     keepPosition(this.#title.contentId, this.#video.duration, this.#video.duration);
     if (!this.#next) return void this.leave();
     this.#end("ended");

@@ -12,6 +12,7 @@ export class Reporter {
   #timer = 0;
   #head;
   #blockedUntil = 0;
+  #sequence = 0;
 
   /** `head`: {sessionId, contentId, player}; fields of every event. */
   constructor(head) { this.#head = { ...head, device: api.deviceName() }; }
@@ -19,7 +20,8 @@ export class Reporter {
   update(head) { this.#head = { ...this.#head, ...head }; }
 
   add(type, fields = {}) {
-    const event = { type, at: Date.now() / 1000, ...this.#head };
+    // The number tells the platform which events it has: a batch whose answer was lost is sent again.
+    const event = { type, at: Date.now() / 1000, sequence: this.#sequence++, ...this.#head };
     for (const [key, value] of Object.entries(fields)) if (value !== undefined && value !== null) event[key] = value;
     this.#waiting.push(event);
     this.#waiting.splice(0, this.#waiting.length - MAX_WAITING);
@@ -43,6 +45,18 @@ export class Reporter {
     }
   }
 }
+
+/** hls.js's CMCD with reports of its own (CTA-5004-B, event mode); keepalive, so that the last batch outlives the page. */
+export const withEvents = (cmcd) => ({
+  ...cmcd,
+  version: 2,
+  eventTargets: [{
+    url: new URL("/events/cmcd", location.href).href,
+    events: ["ps", "rr", "e", "bc", "t"], interval: 10, batchSize: 5,
+    includeKeys: ["bl", "br", "bs", "cid", "e", "ec", "mtp", "ot", "pr", "rc", "sf", "sid", "sn", "st", "sta", "su", "ts", "ttfb", "ttlb", "url", "v"],
+  }],
+  loader: ({ url, ...request }) => fetch(url, { ...request, keepalive: true, credentials: "omit" }),
+});
 
 /** What a session met at edges since the last heartbeat. */
 export class EdgeReport {

@@ -94,3 +94,47 @@ async def test_a_full_log_answers_429_so_that_players_keep_their_reports(start):
         if status != 202:
             break
     assert (status, answer.headers["Retry-After"]) == (429, "30")
+
+
+async def test_all_addresses_together_have_a_limit(start):
+    place = await start(only="events", events_rate="5")
+    statuses = [(await place.client.post("/events", json=[EVENT])).status for _ in range(6)]
+    assert statuses == [202] * 5 + [429]
+
+
+async def test_logs_in_bulk_need_an_api_key_and_lose_addresses_and_tokens(start, stored):
+    place = await start(only="events", insecure_dev=None)
+    token = "eyJhbGciOiJFZERTQSJ9.eyJzdWIiOiJhbm4ifQ.c2lnbmF0dXJl"
+    line = json.dumps({"session": "s1", "path": f"/t/{token}/cdn/eu/f/1.m4s", "address": "192.0.2.7", "status": 200})
+    headers = {"Content-Type": "application/x-ndjson"}
+    assert (await place.client.post("/logs/bulk", data=line, headers=headers)).status == 401
+    headers["Authorization"] = f"Bearer {place.key}"
+    answer = await place.client.post("/logs/bulk", data=line, headers=headers)
+    assert (answer.status, await answer.json()) == (202, {"accepted": 1})
+    [record] = stored()
+    assert (record.kind, record.sessions) == (Kind.LOGS, ("s1",))
+    assert b"192.0.2.7" not in record.body
+    assert b"eyJ" not in record.body
+    large = (line + "\n") * 4000
+    assert (await place.client.post("/logs/bulk", data=large, headers=headers)).status == 413
+
+
+@pytest.mark.parametrize(
+    "event",
+    [
+        {"type": "hover", "at": 1.0, "contentId": "film", "duration": 2.5},
+        {"type": "trailer", "at": 1.0, "contentId": "film"},
+        {"type": "search", "at": 1.0, "query": "blade"},
+        {"type": "click", "at": 1.0, "target": "row-item", "list": "trending", "rank": 3},
+        EVENT | {"type": "complete", "sequence": 7},
+    ],
+)
+async def test_micro_events_are_stored(place, stored, event):
+    assert (await place.post("/events", [event])) == (202, {"accepted": 1})
+    assert json.loads(stored()[0].body) == [event]
+
+
+async def test_an_event_of_playback_names_its_session(place):
+    status, body = await place.post("/events", [{"type": "stall", "at": 1.0}])
+    assert status == 400
+    assert "sessionId" in body["detail"]
