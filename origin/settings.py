@@ -7,10 +7,10 @@ from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
 
 from kernel.settings.door_settings import door
+from kernel.settings.store_address import StoreAddress
 from kernel.settings.table import ADDRESS, CIDR, DURATION, INTEGER, PATH, PATH_OR_OFF, Address, setting
 from origin.jobs.job_settings import JobSettings
 from origin.stores.open_store import store_setting
-from origin.stores.store_address import StoreAddress
 from origin.upkeep.policy import upkeep_setting
 
 

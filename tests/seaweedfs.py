@@ -18,7 +18,7 @@ from typing import Self
 import obstore
 from obstore.store import S3Store
 
-from origin.stores.bucket import access_of, client_options
+from system.s3_access import access_of, client_options
 
 PORTS = range(20_000, 32_000)
 SECONDS_TO_START = 60

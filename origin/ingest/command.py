@@ -11,6 +11,7 @@ import msgspec
 
 from kernel.errors import BadSettings
 from kernel.media.content_keys import EncryptionScheme
+from kernel.settings.store_address import StoreAddress
 from kernel.settings.table import INTEGER, PATH, PATH_OR_OFF, TEXT, URL, choice, setting
 from origin.encode.profile import PRESETS, PROFILES
 from origin.ingest import metadata, subprocesses
@@ -23,7 +24,6 @@ from origin.package.encryption import KeySource
 from origin.package.key_client import open_key_server
 from origin.storage.blocking_library import BlockingLibrary
 from origin.stores.open_store import open_store, store_setting
-from origin.stores.store_address import StoreAddress
 from system.clock import SystemClock
 
 

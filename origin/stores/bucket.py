@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-import configparser
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
-from datetime import timedelta
 from pathlib import Path
-from typing import Any
 
 import obstore
 from obstore.exceptions import BaseError
@@ -16,106 +12,26 @@ from obstore.store import ObjectStore as Client
 from obstore.store import S3Store
 
 from kernel.errors import BadSettings
-from kernel.settings.table import URL
+from kernel.settings.store_address import StoreAddress
 from kernel.store_faults import StoreFault
 from origin.stores.object_store import ABSENT, StoreFailed
 from origin.stores.obstore_store import ObstoreStore, cause_of
-from origin.stores.store_address import StoreAddress
-from system.private_files import read_secret
+from system.s3_access import client_options, load_access
 
-CREDENTIALS_SETTING = "store_credentials"
-MAX_CREDENTIALS_BYTES = 64 * 1024
 PROBE = "mark.json"
-CONNECT_SECONDS = 3
-REQUEST_SECONDS = 60
-"""The bound on one request with its body; bodies are parts of at most 8 MiB."""
-RETRIES = 2
 CHECK_SECONDS = 2.0
-RETRY_SECONDS = 10
-
-
-@dataclass(frozen=True, slots=True)
-class S3Access:
-    """How to reach a bucket; "" where the environment or the machine's role decides."""
-
-    aws_access_key_id: str = ""
-    aws_secret_access_key: str = field(default="", repr=False)
-    aws_session_token: str = field(default="", repr=False)
-    region: str = ""
-    endpoint_url: str = ""
-
-
-def read_access(text: str, bucket: str, source: str) -> S3Access:
-    """The section of a bucket, else `[default]`, of a file in the form of AWS's credentials. Raises BadSettings."""
-    parser = configparser.ConfigParser(interpolation=None, default_section="\0")
-    try:
-        parser.read_string(text)
-    except configparser.Error as error:
-        # The message of some errors quotes the line, which may be a secret.
-        raise BadSettings(CREDENTIALS_SETTING, f"is not a credentials file: {type(error).__name__}", source) from None
-    section = next((name for name in (bucket, "default") if parser.has_section(name)), None)
-    if section is None:
-        raise BadSettings(CREDENTIALS_SETTING, f"has neither a section [{bucket}] nor [default]", source)
-    known = {one.name for one in fields(S3Access)}
-    unknown = sorted(set(parser[section]) - known)
-    if unknown:
-        raise BadSettings(CREDENTIALS_SETTING, f"[{section}] has an unknown key {unknown[0]!r}", source)
-    return S3Access(**dict(parser[section]))
-
-
-def access_of(environment: Mapping[str, str]) -> S3Access:
-    """What the environment says, by AWS's names."""
-    return S3Access(
-        aws_access_key_id=environment.get("AWS_ACCESS_KEY_ID", ""),
-        aws_secret_access_key=environment.get("AWS_SECRET_ACCESS_KEY", ""),
-        aws_session_token=environment.get("AWS_SESSION_TOKEN", ""),
-        region=environment.get("AWS_REGION", environment.get("AWS_DEFAULT_REGION", "")),
-        endpoint_url=environment.get("AWS_ENDPOINT_URL_S3", environment.get("AWS_ENDPOINT_URL", "")),
-    )
 
 
 def open_bucket(
     address: StoreAddress, credentials: Path | None, environment: Mapping[str, str], setting: str = "store"
 ) -> ObstoreStore:
     """The store in a bucket; nothing is asked of the server yet. Raises BadSettings naming the setting."""
-    access = access_of(environment)
-    if credentials is not None:
-        try:
-            text = read_secret(credentials, CREDENTIALS_SETTING, MAX_CREDENTIALS_BYTES).decode()
-        except OSError as error:
-            raise BadSettings(CREDENTIALS_SETTING, f"{credentials} cannot be read: {error.strerror}") from None
-        except UnicodeDecodeError:
-            raise BadSettings(CREDENTIALS_SETTING, f"{credentials} is not UTF-8") from None
-        access = read_access(text, address.bucket, f"file {credentials}")
+    access = load_access(address.bucket, credentials, environment)
     try:
         client = S3Store(address.bucket, prefix=address.prefix or None, **client_options(access))
     except (BaseError, ValueError) as error:
         raise BadSettings(setting, f"{address} cannot be used: {cause_of(error)}") from None
     return ObstoreStore(str(address), client, BucketMedium(str(address), client))
-
-
-def client_options(access: S3Access) -> dict[str, Any]:
-    """The options of obstore's S3 client. Raises BadSettings for an impossible endpoint."""
-    options: dict[str, Any] = {
-        "region": access.region or "us-east-1",
-        "checksum_algorithm": "SHA256",
-        "client_options": {
-            "connect_timeout": timedelta(seconds=CONNECT_SECONDS),
-            "timeout": timedelta(seconds=REQUEST_SECONDS),
-        },
-        "retry_config": {"max_retries": RETRIES, "retry_timeout": timedelta(seconds=RETRY_SECONDS)},
-    }
-    if access.endpoint_url:
-        try:
-            options["endpoint"] = URL.parse(access.endpoint_url)
-        except ValueError as error:
-            raise BadSettings(CREDENTIALS_SETTING, f"endpoint_url: {error}") from None
-        options["virtual_hosted_style_request"] = False
-        options["client_options"]["allow_http"] = access.endpoint_url.startswith("http://")
-    if access.aws_access_key_id:
-        options |= {"access_key_id": access.aws_access_key_id, "secret_access_key": access.aws_secret_access_key}
-        options |= {"session_token": access.aws_session_token} if access.aws_session_token else {}
-    return options
 
 
 class BucketMedium:

@@ -13,13 +13,13 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from kernel.errors import BadSettings
+from kernel.settings.store_address import STORE, StoreAddress
 from kernel.settings.table import PATH, TEXT, row_of, setting
 from origin.stores.bucket import open_bucket
 from origin.stores.encrypted_store import EncryptedStore
 from origin.stores.folder import open_folder
 from origin.stores.object_store import ObjectStore
 from origin.stores.replicated_store import ReplicatedStore
-from origin.stores.store_address import STORE, StoreAddress
 from origin.stores.tiered_store import TieredStore
 from origin.stores.wrapping_keys import WrappingKeys
 from system.clock import SystemClock

@@ -13,10 +13,10 @@ from typing import Any
 import msgspec
 
 from kernel.errors import BadRequest, BadSettings
+from kernel.settings.store_address import StoreAddress
 from kernel.settings.table import SWITCH, TEXT, setting
 from kernel.vocabulary import is_content_id
 from origin.stores.open_store import Stores, open_stores, store_setting
-from origin.stores.store_address import StoreAddress
 from origin.upkeep.garbage import Collector, GarbagePolicy
 from origin.upkeep.policy import upkeep_setting
 from origin.upkeep.scrubber import Scrubber, ScrubReport

@@ -11,13 +11,13 @@ from pathlib import Path
 import msgspec
 
 from kernel.errors import BadRequest
+from kernel.settings.store_address import StoreAddress
 from kernel.settings.table import choice, setting
 from kernel.vocabulary import is_content_id
 from origin.ingest.progress import Progress, show_progress
 from origin.storage.library import Library
 from origin.storage.records import Publication, TitleRecord
 from origin.stores.open_store import open_store, store_setting
-from origin.stores.store_address import StoreAddress
 from origin.verify.findings import CHECK_SENTENCES, Check, Finding
 from origin.verify.title import verify_published
 

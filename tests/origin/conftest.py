@@ -11,6 +11,7 @@ import msgspec
 import pytest
 
 from kernel.media.content_keys import ContentKey, EncryptionScheme, KeyLabel
+from kernel.settings.store_address import StoreAddress
 from origin.ingest import subprocesses
 from origin.ingest.ingest_request import IngestRequest, new_record
 from origin.ingest.pipeline import IngestContext, ingest
@@ -23,7 +24,6 @@ from origin.storage.blocking_library import BlockingLibrary
 from origin.storage.publishing import Publisher
 from origin.stores.bucket import open_bucket
 from origin.stores.folder import open_folder
-from origin.stores.store_address import StoreAddress
 from system.clock import SystemClock
 from tests.origin.encoded_film import encode_film
 from tests.seaweedfs import Server, find_program

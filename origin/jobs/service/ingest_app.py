@@ -18,6 +18,7 @@ from aiohttp import web
 
 from kernel.clock import Clock
 from kernel.errors import BadRequest, BadSettings, Overloaded, StorageFailed
+from kernel.settings.store_address import StoreAddress
 from origin.jobs.adoption import Homes
 from origin.jobs.ingest_counts import IngestCounts
 from origin.jobs.job_settings import JobSettings, WorkerOptions, job_database
@@ -35,7 +36,6 @@ from origin.jobs.work.job_folder import JobFolders
 from origin.jobs.work.local_workers import LocalWorkers
 from origin.storage.library import Library
 from origin.stores.open_store import HasStore
-from origin.stores.store_address import StoreAddress
 from origin.uploads.locations import LocationRules, allowed_file, check_location
 from origin.uploads.spool import Spool
 from origin.uploads.tus_protocol import Creation

@@ -11,6 +11,7 @@ import msgspec
 
 from kernel.errors import Bug
 from kernel.media.content_keys import EncryptionScheme
+from kernel.settings.store_address import parse_store
 from origin.encode.plan import EncodePlan
 from origin.ingest.ingest_request import IngestRequest
 from origin.ingest.subprocesses import find_programs
@@ -26,7 +27,6 @@ from origin.jobs.work.step_outcome import Report, StepOutcome
 from origin.package.key_client import open_key_server
 from origin.storage.blocking_library import BlockingLibrary
 from origin.stores.open_store import open_store
-from origin.stores.store_address import parse_store
 from origin.uploads.fetch import FetchLimits
 from origin.uploads.locations import LocationRules
 from origin.uploads.spool import Spool

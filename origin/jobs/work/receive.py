@@ -12,6 +12,7 @@ from pathlib import Path
 import msgspec
 
 from kernel.errors import BadRequest, StorageFailed
+from kernel.settings.store_address import parse_store
 from origin.ingest.probe import check_file, printable_path
 from origin.jobs.queue_rows import ReceivedFilm
 from origin.jobs.records import JobRequest
@@ -19,7 +20,6 @@ from origin.jobs.work.job_folder import FilmNote, JobFolder
 from origin.storage.masters import Masters
 from origin.stores.object_store import ObjectStore
 from origin.stores.open_store import open_one
-from origin.stores.store_address import parse_store
 from origin.stores.uploads import read_pieces
 from origin.uploads.fetch import FetchLimits, fetch_film
 from origin.uploads.locations import LocationRules, allowed_file

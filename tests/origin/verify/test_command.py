@@ -5,7 +5,7 @@ import json
 import pytest
 
 from kernel.errors import BadRequest
-from origin.stores.store_address import StoreAddress
+from kernel.settings.store_address import StoreAddress
 from origin.verify.command import VerifySettings, run
 from tests.doubles.object_store import stored_file
 

@@ -7,6 +7,7 @@ import msgspec
 import pytest
 from aiohttp.test_utils import TestClient, TestServer
 
+from kernel.settings.store_address import StoreAddress
 from kernel.settings.table import resolve
 from origin.app import build_app
 from origin.jobs.job_graph import StepKind, job_steps
@@ -15,7 +16,6 @@ from origin.serve.access_log import AccessLog
 from origin.settings import OriginSettings
 from origin.storage.library import Library
 from origin.stores.folder import open_folder
-from origin.stores.store_address import StoreAddress
 from system.clock import SystemClock
 from tests.origin.encode.plans import make_plan
 

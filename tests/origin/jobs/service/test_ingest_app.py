@@ -6,9 +6,9 @@ import dataclasses
 import pytest
 
 from kernel.errors import BadSettings, StorageFailed
+from kernel.settings.store_address import StoreAddress
 from origin.jobs.job_graph import StepKind
 from origin.jobs.service.ingest_app import IngestApp, StorePlace
-from origin.stores.store_address import StoreAddress
 from system.clock import SystemClock
 from tests.origin.jobs.service.conftest import until
 from tests.origin.jobs.service.test_content_routes import ingest

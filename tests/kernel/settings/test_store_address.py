@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from origin.stores.store_address import StoreAddress, parse_store
+from kernel.settings.store_address import StoreAddress, parse_store
 
 
 @pytest.mark.parametrize(
