@@ -45,7 +45,7 @@ from edge.reload import Reloader
 from edge.serve.access_log import AccessLog
 from edge.serve.connection_limits import ConnectionLimits
 from edge.serve.handler import RequestHandler
-from edge.serve.listener import ViewerListener, timeouts_of
+from edge.serve.listener import ViewerListener, alpn_of, timeouts_of
 from edge.settings import EdgeSettings
 from edge.tasks import TaskOwner
 from edge.upstreams.config import upstreams_of
@@ -102,7 +102,7 @@ class Edge:
         self.bodies = BodyBudget(settings.body_memory)
         self.listener = ViewerListener(
             self.handler, self.handler.connections, Limits(body=self.node.profile.max_body, bodies=self.bodies), clock,
-            timeouts_of(settings), self.connection_limits,
+            timeouts_of(settings), self.connection_limits, prior_knowledge=settings.http2 == "prior-knowledge",
         )  # fmt: skip
         self.live = LiveSettings(self)
         self._rules = self.node.rules
@@ -208,7 +208,7 @@ class Edge:
         settings = self.settings
         tls = None
         if settings.tls_cert is not None and settings.tls_key is not None:
-            tls = self._tls = tls_context(settings.tls_cert, settings.tls_key)
+            tls = self._tls = tls_context(settings.tls_cert, settings.tls_key, alpn_of(settings))
         self.address = await self.listener.open(self.network, settings.listen, tls)
         if self.node.profile.name == "media":
             self.node.origin = (f"http{'s' if tls else ''}://{self.address}").encode()

@@ -98,6 +98,11 @@ class EdgeSettings:
     slice_over: int = live("slice_over")
     tls_cert: Path | None = setting(PATH, None, "PEM file of the certificate chain; with it viewers connect by TLS.")
     tls_key: Path | None = setting(PATH, None, "PEM file of the certificate's private key.")
+    http2: str = setting(
+        choice("on", "off", "prior-knowledge"),
+        "on",
+        "HTTP/2 for viewers by TLS; prior-knowledge: also without TLS, for a terminator in front.",
+    )
     access_log: Path | None = setting(PATH_OR_OFF, "off", "File for one JSON line per request; reopened on SIGHUP.")
     trusted_proxies: tuple[Network, ...] = setting(CIDR, None, "Peers whose X-Forwarded-For is trusted.", many=True)
     allow: tuple[Network, ...] = setting(CIDR, None, "Peers that a shield answers, besides loopback.", many=True)

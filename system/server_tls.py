@@ -5,17 +5,18 @@ from __future__ import annotations
 import contextlib
 import os
 import ssl
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from kernel.errors import BadSettings
 
 
-def tls_context(certificate: Path, key: Path) -> ssl.SSLContext:
-    """The server's TLS: 1.2 and newer, http/1.1; BadSettings when certificate and key cannot be used."""
+def tls_context(certificate: Path, key: Path, alpn: Sequence[str] = ("http/1.1",)) -> ssl.SSLContext:
+    """The server's TLS: 1.2 and newer, these protocols (ALPN), the preferred one first. BadSettings when certificate
+    and key cannot be used."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
-    context.set_alpn_protocols(["http/1.1"])
+    context.set_alpn_protocols(list(alpn))
     renew_certificate(context, certificate, key)
     return context
 

@@ -17,9 +17,12 @@ from dataclasses import dataclass
 
 from edge.settings import EdgeSettings
 from edge.upstreams.network import Listener, Network
-from edge.wire.accept import Door
+from edge.wire.accept import Door, Factory, OpenDoor
+from edge.wire.h2.h2_server import Http2Connection
+from edge.wire.h2.stream_table import H2Counts
 from edge.wire.head import Limits
 from edge.wire.http1_server import Connection, Handler
+from edge.wire.negotiated import H2, NegotiatedProtocol, PrefaceProtocol
 from edge.wire.request import Malformed
 from edge.wire.response_writer import ViewerConnection
 from kernel.clock import Clock, Timer
@@ -61,6 +64,11 @@ def timeouts_of(settings: EdgeSettings) -> ViewerTimeouts:
     return ViewerTimeouts(settings.head_timeout, settings.idle_timeout, settings.stall_timeout)
 
 
+def alpn_of(settings: EdgeSettings) -> tuple[str, ...]:
+    """The protocols that viewers are offered by TLS, the preferred one first."""
+    return ("http/1.1",) if settings.http2 == "off" else (H2, "http/1.1")
+
+
 def bytes_queued(connection: ViewerConnection) -> int:
     """Bytes the viewer has not received yet: ours and the kernel's, which may hold megabytes for a slow one."""
     queued = connection.unsent
@@ -91,6 +99,8 @@ class ViewerListener:
         clock: Clock,
         timeouts: ViewerTimeouts = DEFAULT_TIMEOUTS,
         door: Door | None = None,
+        *,
+        prior_knowledge: bool = False,
     ) -> None:
         self.timeouts = timeouts
         """Replaced when control pushes others."""
@@ -99,21 +109,33 @@ class ViewerListener:
         self._limits = limits
         self._clock = clock
         self._door = door
+        self._prior_knowledge = prior_knowledge
+        self.h2 = H2Counts()
         self._listener: Listener | None = None
         self._timer: Timer | None = None
 
     async def open(self, network: Network, address: Address, tls: ssl.SSLContext | None) -> Address:
         """Listen; returns the bound address. BadSettings if that fails."""
         try:
-            self._listener = await network.listen(
-                address, lambda: Connection(self._handler, self._limits), tls, self._door
-            )
+            self._listener = await network.listen(address, self._factory(tls), tls, self._door)
         except OSError as error:
             raise BadSettings("listen", f"{address} cannot be listened on: {error.strerror or error}") from None
         if self._timer is not None:  # opened again after a drain
             self._timer.cancel()
         self._timer = self._clock.call_later(1.0, self._tick)
         return self._listener.address
+
+    def _factory(self, tls: ssl.SSLContext | None) -> Factory:
+        def http1() -> Connection:
+            return Connection(self._handler, self._limits)
+
+        def http2() -> Http2Connection:
+            return Http2Connection(self._handler, self._limits, self.h2)
+
+        door = self._door or OpenDoor()
+        if tls is not None:
+            return lambda: NegotiatedProtocol(http1, http2, door)
+        return (lambda: PrefaceProtocol(http1, http2)) if self._prior_knowledge else http1
 
     def _tick(self) -> None:
         self._timer = self._clock.call_later(1.0, self._tick)
@@ -122,9 +144,12 @@ class ViewerListener:
     def sweep(self) -> None:
         """Check every connection: one second has passed."""
         for connection in tuple(self._connections):
-            connection.ticks += 1
             if isinstance(connection, Connection):
+                connection.ticks += 1
                 self._check_http1(connection)
+            elif isinstance(connection, Http2Connection):
+                connection.on_second()
+                self._check_http2(connection)
 
     def _check_http1(self, connection: Connection) -> None:
         if connection.upload is not None:
@@ -145,6 +170,28 @@ class ViewerListener:
                 connection.close_idle()
         elif connection.ticks > (self.timeouts.idle if connection.served else self.timeouts.head):
             connection.close_idle()
+
+    def _check_http2(self, connection: Http2Connection) -> None:
+        """The same for a connection of HTTP/2; a stream whose viewer gives its window no room is reset by itself."""
+        timeouts, streams = self.timeouts, connection.table.streams
+        if connection.lingering:
+            self._check_lingering(connection)
+        elif connection.blocked:
+            self._check_stalled(connection)
+        elif connection.in_frame and connection.frame_ticks > timeouts.head:
+            connection.time_out()
+        elif connection.retiring and connection.drain_ticks >= RETIRING_TICKS:
+            connection.retire()
+        elif not streams and connection.ticks > (timeouts.idle if connection.served else timeouts.head):
+            connection.close_idle()
+        for stream in tuple(streams.values()):
+            if stream.ticks > timeouts.stalled:
+                stream.abort(Abort.STALLED)
+        connection.intake.time_out_bodies(LATE_BODY, self._is_late)
+
+    def _is_late(self, ticks: int, seconds: int, received: int) -> bool:
+        """Whether a body stalls, or trickles."""
+        return ticks > self.timeouts.head or seconds > BODY_SECONDS + received // MIN_BODY_RATE
 
     def _time_out(self, connection: Connection, why: Malformed) -> None:
         self._handler.refuse_malformed(why, connection)
@@ -168,7 +215,7 @@ class ViewerListener:
         if connection.ticks > self.timeouts.head or connection.body_ticks > limit:
             connection.abort_upload(LATE_BODY)
 
-    def _check_lingering(self, connection: Connection) -> None:
+    def _check_lingering(self, connection: Connection | Http2Connection) -> None:
         """Our side is ended: a viewer that still reads may go on; one that only keeps their side open is cut."""
         one_sided = connection.transport.can_write_eof()
         if not one_sided and connection.ticks > LINGER_SECONDS_TLS and not connection.unsent:
@@ -184,7 +231,7 @@ class ViewerListener:
         elif connection.ticks > self.timeouts.stalled:
             connection.abort(Abort.LINGERED)
 
-    def _check_stalled(self, connection: Connection) -> None:
+    def _check_stalled(self, connection: Connection | Http2Connection) -> None:
         """A viewer that reads, however slowly, may go on; one that received nothing for a minute is cut."""
         stalled = self.timeouts.stalled
         if connection.ticks <= stalled // STALL_CHECKS and connection.last_progress:

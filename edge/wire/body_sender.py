@@ -28,6 +28,14 @@ def why_unsent(error: OSError) -> Abort:
     return Abort.VIEWER_GONE if gone else Abort.BODY_FILE
 
 
+def reset_connection(transport: asyncio.Transport) -> None:
+    """Close by a reset: unsent bytes are dropped."""
+    raw = transport.get_extra_info("socket")
+    if raw is not None and raw.fileno() >= 0:
+        raw.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
+    transport.abort()
+
+
 class BodySender:
     """Sends a head and a part of a body, and ends the connection. The connection it is part of holds its state in slots
     of its own.
@@ -177,7 +185,4 @@ class BodySender:
         """
         self.aborted(why, detail)
         self._closing = True
-        raw = self.transport.get_extra_info("socket")
-        if raw is not None and raw.fileno() >= 0:
-            raw.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
-        self.transport.abort()
+        reset_connection(self.transport)

@@ -17,6 +17,7 @@ MAX_METHOD_BYTES = 64
 _TOKEN = rb"[!#$%&'*+.^_`|~0-9A-Za-z-]"
 # RFC 3986 forbids ^ ` { | } in a URI, but browsers send them: they are passed on.
 _TARGET = rb"[^\x00-\x20\"#<>\\\x7f-\xff]"
+_WHOLE_TARGET = re.compile(_TARGET + b"++")
 _REQUEST_LINE = re.compile(b"(" + _TOKEN + b"{1,64}+) (" + _TARGET + rb"++) HTTP/([0-9])\.([0-9])\r\n")
 _LINE_SO_FAR = re.compile(_TOKEN + b"*+(?: (?:" + _TARGET + rb"++(?: [HTP/0-9.]{0,8}+\r?)?)?)?")
 _REST_SO_FAR = re.compile(_TARGET + rb"*+(?: [HTP/0-9.]{0,8}+\r?)?")
@@ -32,7 +33,8 @@ _ABSOLUTE = re.compile(rb"http(s?)://([^/?]*+)(.*)", re.IGNORECASE)
 _NAMES_NO_FIELD = frozenset((b"keep-alive", b"close", b"Keep-Alive", b"Close"))
 """The usual values of Connection, which name no field."""
 _LONE = re.compile(rb"\r(?=[^\n])|\0")
-_NOT_REPEATABLE = frozenset((b"host", b"content-length", b"transfer-encoding", b"authorization", b"content-type"))
+NOT_REPEATABLE = frozenset((b"host", b"content-length", b"transfer-encoding", b"authorization", b"content-type"))
+"""Fields that decide too much to be joined."""
 CHUNKED = -1
 """Returned by `framing` for a body whose length is known only at its end."""
 
@@ -74,7 +76,7 @@ def read_head(block: bytes, limits: Limits) -> Request | Malformed:
         name, value = name.lower(), value.rstrip(b" \t")
         if name not in fields:
             fields[name] = value
-        elif name in _NOT_REPEATABLE:
+        elif name in NOT_REPEATABLE:
             return Malformed(400, "repeated-field", name.decode())
         else:
             fields[name] += (b"; " if name == b"cookie" else b", ") + value
@@ -130,6 +132,11 @@ def is_authority(text: bytes) -> bool:
     return text.isascii() and normal_authority(text) is not None
 
 
+def is_target(text: bytes) -> bool:
+    """Whether a request may have this target, as far as its characters go."""
+    return _WHOLE_TARGET.fullmatch(text) is not None
+
+
 def framing(request: Request, limits: Limits) -> int | Malformed:
     """Bytes of the request's body, or CHUNKED: one clear framing (RFC 9112 §6), and a body only where one is allowed.
 
@@ -146,13 +153,18 @@ def framing(request: Request, limits: Limits) -> int | Malformed:
     expected = CHUNKED if length is None or coding is not None else int(length)
     if expected == 0:
         return 0
+    return body_error(method, expected, limits) or expected
+
+
+def body_error(method: bytes, length: int, limits: Limits) -> Malformed | None:
+    """Why a request of this method may have no body of this length (or CHUNKED)."""
     if method == b"TRACE" or (not limits.body and method in (b"GET", b"HEAD", b"OPTIONS")):
         return Malformed(400, "body", f"{method.decode()} has none")
     if not limits.body:
         return Malformed(405, "method")
-    if expected > limits.body:
+    if length > limits.body:
         return Malformed(413, "body-too-large")
-    return expected
+    return None
 
 
 def _coding_error(coding: bytes, minor: int, *, both: bool) -> Malformed | None:

@@ -28,21 +28,39 @@ class ResponseWriter(Protocol):
     heads may precede it. Only HTTP/1.1 (`Request.version`) has chunks.
     """
 
-    address: str
-    viewer: Viewer
-    grants: dict[bytes, Grant]
-    """Folders that this viewer's connection was granted, by URL."""
     paused: bool
     """Whether the viewer takes nothing for now: write no more until `on_resume`."""
     on_resume: Callable[[], object] | None
     on_lost: Callable[[], object] | None
     """Called once if the viewer leaves before the response is complete."""
-    is_head: bool
-    """Whether the request is a HEAD, so that even its refusal has no body."""
-    copies_up_to: int
-    """A body up to this size is cheaper to write as one piece with its head."""
-    write: Write
-    writelines: WriteLines
+
+    @property
+    def address(self) -> str:
+        """The viewer's address."""
+
+    @property
+    def viewer(self) -> Viewer:
+        """The connection's viewer."""
+
+    @property
+    def grants(self) -> dict[bytes, Grant]:
+        """Folders that the viewer's connection was granted, by URL."""
+
+    @property
+    def is_head(self) -> bool:
+        """Whether the request is a HEAD, so that even its refusal has no body."""
+
+    @property
+    def copies_up_to(self) -> int:
+        """A body up to this size is cheaper to write as one piece with its head."""
+
+    @property
+    def write(self) -> Write:
+        """Write a piece."""
+
+    @property
+    def writelines(self) -> WriteLines:
+        """Write pieces."""
 
     def send(self, before: bytes, body: Body, first: int, stop: int) -> None:
         """Write `before`, then bytes `first` to `stop` (exclusive) of a body."""

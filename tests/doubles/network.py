@@ -57,6 +57,9 @@ class MemoryTransport(asyncio.Transport):
     def get_write_buffer_size(self) -> int:
         return sum(map(len, self.other._incoming)) if self.other is not None else 0
 
+    def set_protocol(self, protocol: Any) -> None:
+        self.protocol = protocol
+
     # -- reading
     def pause_reading(self) -> None:
         self._reading = False

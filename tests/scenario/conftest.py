@@ -1,4 +1,4 @@
-"""Every scenario is played twice: in memory and over TCP."""
+"""Every scenario is played twice, in memory and over TCP; what viewers see is played over HTTP/2 too."""
 
 from __future__ import annotations
 
@@ -23,7 +23,17 @@ def geo(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return file
 
 
-@pytest.fixture(params=["memory", "tcp"])
+BOTH_WIRES = {"access", "asked_again", "collapse", "failures", "fills", "parts", "slices", "stale_meanwhile"}
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    if "s" in metafunc.fixturenames:
+        about = metafunc.module.__name__.rpartition("test_")[2]
+        grounds = ["memory", "tcp", "h2"] if about in BOTH_WIRES else ["memory", "tcp"]
+        metafunc.parametrize("s", grounds, indirect=True)
+
+
+@pytest.fixture
 async def s(request: pytest.FixtureRequest, tmp_path: Path, geo: Path) -> AsyncIterator[Scenario]:
     scenario = Scenario(request.param, tmp_path, geo)
     yield scenario

@@ -15,10 +15,11 @@ from kernel.auth.token import mint
 from kernel.settings.table import Address, resolve
 from tests.doubles.clock import FakeClock, turns, until
 from tests.doubles.network import MemoryNetwork, TcpNetwork
+from tests.scenario.h2_client import H2Client
 from tests.scenario.library import Library
 from tests.scenario.memory_control import MemoryControl
 from tests.scenario.origin import Gate, Origin
-from tests.scenario.viewer import Viewer
+from tests.scenario.viewer import Http1Client, Viewer
 
 ADDRESSES = {"DE": "127.0.1.1", "FR": "127.0.1.2", "US": "127.0.1.3", None: "127.0.0.1"}
 """Where viewers of a country connect from; the stage's .mmdb says so."""
@@ -52,6 +53,7 @@ class Node:
             "id": self.name, "listen": "127.0.0.1:0", "admin": "127.0.0.1:0", "ram": "32MiB", "disk": "64MiB",
             "cache_dir": folder / "cache", "tokens": "off", "geo": self._stage.geo(),
             "access_log": folder / "access.log",
+            "http2": "prior-knowledge" if self._stage.ground == "h2" else "on",
         }  # fmt: skip
         given = defaults | self.settings
         if "control" in given:
@@ -131,10 +133,10 @@ class Node:
 
 
 class Scenario:
-    """One play. `ground` is "memory" or "tcp"."""
+    """One play. `ground` is "memory", "tcp", or "h2": in memory, and viewers speak HTTP/2."""
 
     def __init__(self, ground: str, folder: Path, geo: Path) -> None:
-        self.network: Any = MemoryNetwork() if ground == "memory" else TcpNetwork()
+        self.network: Any = TcpNetwork() if ground == "tcp" else MemoryNetwork()
         self.ground = ground
         self.folder = folder
         self.clock = FakeClock()
@@ -190,7 +192,8 @@ class Scenario:
         return mint(key, kid, path=path, now=self.clock.wall(), ttl=ttl, **claims)
 
     def viewer(self, name: str, at: Node, country: str | None = None, token: str | None = None) -> Viewer:
-        return Viewer(name, at, ADDRESSES[country], f"/t/{token}" if token else "", self.network)
+        client = H2Client if self.ground == "h2" else Http1Client
+        return Viewer(name, at, ADDRESSES[country], f"/t/{token}" if token else "", self.network, client)
 
     def unexpected_requests(self) -> list[str]:
         """Requests that no origin expected, in the order they came to each."""

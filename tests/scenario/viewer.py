@@ -1,4 +1,4 @@
-"""A viewer: one connection at a time, plain HTTP/1.1, everything that came remembered."""
+"""A viewer: one connection at a time, HTTP/1.1 or HTTP/2, everything that came remembered."""
 
 from __future__ import annotations
 
@@ -6,12 +6,13 @@ import asyncio
 from typing import TYPE_CHECKING, Any, cast
 
 from tests.doubles.response import Response, ResponseParser
+from tests.scenario.h2_client import H2Client
 
 if TYPE_CHECKING:
     from tests.scenario.stage import Node
 
 
-class _Client(asyncio.Protocol):
+class Http1Client(asyncio.Protocol):
     def __init__(self) -> None:
         self.ended: asyncio.Future[Response] = asyncio.get_running_loop().create_future()
         self.headed = asyncio.Event()
@@ -27,6 +28,12 @@ class _Client(asyncio.Protocol):
         if ended:
             self._end()
 
+    def asks(self, method: str, target: str, host: str, headers: dict[str, str]) -> None:
+        """Send the request."""
+        lines = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
+        self.parser.asked.append(method)
+        self.transport.write(f"{method} {target} HTTP/1.1\r\nHost: {host}\r\n{lines}\r\n".encode())
+
     def connection_lost(self, exc: Exception | None) -> None:
         self.parser.end()
         self._end()
@@ -40,13 +47,22 @@ class _Client(asyncio.Protocol):
 class Viewer:
     """See the module. `address` is where he connects from; `prefix` carries his token."""
 
-    def __init__(self, name: str, at: Node, address: str, prefix: str, network: Any) -> None:
+    def __init__(
+        self,
+        name: str,
+        at: Node,
+        address: str,
+        prefix: str,
+        network: Any,
+        client: type[Http1Client | H2Client] = Http1Client,
+    ) -> None:
         self.name = name
         self._at = at
         self._address = address
         self._prefix = prefix
         self._network = network
-        self._client: _Client | None = None
+        self._kind = client
+        self._client: Http1Client | H2Client | None = None
         self.connected = asyncio.Event()
 
     def gets(self, path: str, method: str = "GET", **headers: str) -> asyncio.Task[Response]:
@@ -55,11 +71,10 @@ class Viewer:
 
     async def _get(self, path: str, method: str, headers: dict[str, str]) -> Response:
         address = await self._at.started()
-        _, client = await self._network.dial(address, _Client, local=self._address)
+        _, client = await self._network.dial(address, self._kind, local=self._address)
         self._client = client
-        lines = "".join(f"{name.replace('_', '-')}: {value}\r\n" for name, value in headers.items())
-        client.parser.asked.append(method)
-        client.transport.write(f"{method} {self._prefix}{path} HTTP/1.1\r\nHost: {address}\r\n{lines}\r\n".encode())
+        fields = {name.replace("_", "-"): value for name, value in headers.items()}
+        client.asks(method, self._prefix + path, str(address), fields)
         self.connected.set()
         return await client.ended
 
