@@ -33,7 +33,8 @@ def door_refusal(request: web.Request, rules: DoorRules, takes: frozenset[str] |
 
 def foreign_host(request: web.Request, rules: DoorRules) -> DoorRefusal | None:
     """The check of Host alone, for resources that any page may fetch."""
-    return host_refusal(rules, call_of(request))
+    hosts = request.headers.getall("Host", [])
+    return host_refusal(rules, Call(request.method, hosts, request.version <= HttpVersion10))
 
 
 def sentence(refused: DoorRefusal, setting: str = "allowed_hosts") -> str:

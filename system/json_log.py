@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import sys
+from typing import Any
 
+import msgspec
 import structlog
+
+_encoder = msgspec.json.Encoder(enc_hook=repr)
 
 
 def log_json_lines() -> None:
@@ -16,9 +21,17 @@ def log_json_lines() -> None:
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
             structlog.processors.format_exc_info,
-            structlog.processors.JSONRenderer(),
+            structlog.processors.JSONRenderer(serializer=encode_line),
         ],
         wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        logger_factory=structlog.BytesLoggerFactory(sys.stderr.buffer),
         cache_logger_on_first_use=True,
     )
+
+
+def encode_line(fields: Any, **_: Any) -> bytes:
+    """Encode the fields of one line. Values that JSON does not know appear as their `repr`."""
+    try:
+        return _encoder.encode(fields)
+    except (TypeError, ValueError):  # half a surrogate pair in a path, or a key of another type
+        return json.dumps(fields, default=repr, skipkeys=True).encode()

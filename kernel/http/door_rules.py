@@ -13,6 +13,7 @@ import ipaddress
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from urllib.parse import urlsplit
 
 from kernel.settings.setting_types import Address
@@ -20,6 +21,8 @@ from kernel.vocabulary import DoorRefusal
 
 SAFE_METHODS = frozenset(("GET", "HEAD", "OPTIONS"))
 JSON = frozenset(("application/json",))
+MAX_CACHED_HOSTS = 256
+"""Hosts whose reading is kept: nearly every request repeats one of a few."""
 
 _AUTHORITY = re.compile(
     r"(?:\[(?P<six>[0-9A-Fa-f:.]{2,45})\]|(?P<name>[A-Za-z0-9._-]{1,255}))(?::(?P<port>[0-9]{0,5}))?", re.ASCII
@@ -105,6 +108,7 @@ def is_cross_site(call: Call) -> bool:
     return call.origin is not None and _netloc(call.origin) != host.lower()
 
 
+@lru_cache(MAX_CACHED_HOSTS)
 def host_name(field: str) -> str | None:
     """The host of a Host field (or a bare address) in lower case, without port and brackets; None when it is none."""
     if _address(field) is not None:
@@ -115,6 +119,7 @@ def host_name(field: str) -> str | None:
     return (match["six"] or match["name"]).lower().rstrip(".") or None
 
 
+@lru_cache(MAX_CACHED_HOSTS)
 def is_loopback(host: str) -> bool:
     """Whether a host (a name or an address without brackets) is this machine itself."""
     if host.lower().rstrip(".") == "localhost":

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 from collections.abc import Sequence
+from functools import lru_cache
 from pathlib import Path
 from typing import Protocol
 
@@ -16,6 +17,9 @@ from kernel.errors import BadSettings
 IPAddress = ipaddress.IPv4Address | ipaddress.IPv6Address
 IPNetwork = ipaddress.IPv4Network | ipaddress.IPv6Network
 MAX_HOPS = 32
+MAX_ADDRESS_LENGTH = 80
+"""Characters of an IPv6 address with its zone, and more."""
+MAX_CACHED_ADDRESSES = 4096
 
 
 def viewer_address(peer: str, forwarded: Sequence[str], trusted: Sequence[IPNetwork]) -> IPAddress | None:
@@ -31,6 +35,11 @@ def viewer_address(peer: str, forwarded: Sequence[str], trusted: Sequence[IPNetw
 
 
 def _address(text: str) -> IPAddress | None:
+    return _read_address(text) if len(text) <= MAX_ADDRESS_LENGTH else None
+
+
+@lru_cache(MAX_CACHED_ADDRESSES)
+def _read_address(text: str) -> IPAddress | None:
     try:
         address = ipaddress.ip_address(text.split("%", maxsplit=1)[0].strip("[]"))
     except ValueError:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
+from functools import cache, partial
 from itertools import chain
 from typing import Any
 
@@ -32,7 +33,10 @@ CLEAR_COST = 2.4
 """A title that resembles a query by less than this ends the search for others."""
 
 
-STAGE_SCORES = (12.0, 9.99, 8.99, 5.99, 1.99)
+MAX_AT_ONCE = 48
+"""Titles with all words anywhere that are graded at once; of more, those with the words in their titles come first."""
+
+WHOLE_SCORE, BEGINNING_SCORE, WORDS_SCORE, NAMES_SCORE, TEXT_SCORE = 12.0, 9.99, 8.99, 5.99, 1.99
 """The highest score of a title that each exact stage found."""
 
 
@@ -62,7 +66,7 @@ class Search:
         similar: list[str] = []
         if request.typos and not self._looks_right():
             similar = self._add_similar()
-        everything = self._everything(similar, reading)
+        everything = cache(partial(self._everything, similar, reading))
         if request.sort is not Sort.RELEVANCE:
             return self._sorted(everything)
         return self._page(everything, want, bool(similar))
@@ -75,23 +79,44 @@ class Search:
 
     def _run_stages(self, query: ParsedQuery, clauses: Clauses, want: int, stage: Stage) -> None:
         """Collect exact matches, best stage first, until `want` titles are there."""
-        for number, made in enumerate(_exact_stages(query)):
-            # Whole titles and beginnings are ordered among one another, so both are always collected.
-            if number > 1 and len(self._hits) >= want:
+        # Whole titles and beginnings are ordered among one another, so both are always collected.
+        self._collect(stages.whole_query(query), query, clauses, stage, WHOLE_SCORE)
+        self._collect(stages.beginning_query(query), query, clauses, stage, BEGINNING_SCORE)
+        if not query.words or len(self._hits) >= want or not self._still_has_time():
+            return
+        anywhere = stages.all_words_query(query)
+        rows = stages.fetch_popular(self._snapshot, anywhere, clauses, MAX_AT_ONCE)
+        if len(rows) < MAX_AT_ONCE:
+            self._keep(rows, query, stage, WORDS_SCORE)
+            return
+        for made, most in (
+            (stages.words_query(query, stages.TITLE), WORDS_SCORE),
+            (stages.words_query(query, stages.NAMES), NAMES_SCORE),
+            (anywhere, TEXT_SCORE),
+        ):
+            if len(self._hits) >= want or not self._still_has_time():
                 return
-            if not self._has_time():
-                self._partial = True
-                return
-            rows = stages.fetch_popular(self._snapshot, made, clauses, HEAD + len(self._hits))
-            for row in rows:
-                if row.content_id in self._hits:
-                    continue
-                # Titles and people were searched before descriptions, so what only that stage finds is in none of them.
-                grade = Grade.TEXT if number == len(STAGE_SCORES) - 1 else grade_title(row, query)
-                begins = grade is Grade.BEGINNING
-                score = score_beginning(row, query) if begins else score_title(row, query, grade)
-                # Titles beyond the head of an earlier stage come back in a later one: behind it, whatever their grade.
-                self._hits[row.content_id] = Hit(row, stage, grade, min(score, STAGE_SCORES[number]))
+            self._collect(made, query, clauses, stage, most)
+
+    def _still_has_time(self) -> bool:
+        self._partial = self._partial or not self._has_time()
+        return not self._partial
+
+    def _collect(self, made: Any, query: ParsedQuery, clauses: Clauses, stage: Stage, most: float) -> None:
+        rows = stages.fetch_popular(self._snapshot, made, clauses, HEAD + len(self._hits))
+        self._keep(rows, query, stage, most)
+
+    def _keep(self, rows: Iterable[TitleRow], query: ParsedQuery, stage: Stage, most: float) -> None:
+        """Grade the titles of a stage, which score at most `most`."""
+        for row in rows:
+            if row.content_id in self._hits:
+                continue
+            # Titles and people were searched before descriptions, so what only that stage finds is in none of them.
+            grade = Grade.TEXT if most == TEXT_SCORE else grade_title(row, query)
+            begins = grade is Grade.BEGINNING
+            score = score_beginning(row, query) if begins else score_title(row, query, grade)
+            # Titles beyond the head of an earlier stage come back in a later one: behind it, whatever their grade.
+            self._hits[row.content_id] = Hit(row, stage, grade, min(score, most))
 
     def _looks_right(self) -> bool:
         """Whether the query is spelt right: a title or a person is it, or many match. Filters do not change this."""
@@ -106,7 +131,7 @@ class Search:
         rows = rows or stages.fetch_popular(self._snapshot, people, base, 1)
         if rows:
             return True
-        names = stages.words_query(query, (stages.TITLE, stages.PEOPLE))
+        names = stages.words_query(query, stages.NAMES)
         exact = Query.boolean_query([(Occur.Should, names), (Occur.Should, stages.beginning_query(query))])
         return stages.count_titles(self._snapshot, exact, base) >= ENOUGH_EXACT
 
@@ -180,7 +205,7 @@ class Search:
             ways.append(Query.boolean_query([(Occur.Must, inner), *clauses]))
         return Query.boolean_query([(Occur.Should, way) for way in ways])
 
-    def _page(self, everything: Any, want: int, has_similar: bool) -> Results:
+    def _page(self, everything: Callable[[], Any], want: int, has_similar: bool) -> Results:
         hits = self._boosted(list(self._hits.values()))
         offset, limit = self._request.offset, self._request.limit
         page = hits[offset:want]
@@ -189,12 +214,12 @@ class Search:
         stage = "exact" if any(hit.stage is not Stage.TYPO for hit in hits) else "fuzzy" if hits else "none"
         return Results(page, everything, stage, self._partial, _suggest(hits) if has_similar else None)
 
-    def _tail(self, everything: Any, hits: Sequence[Hit], offset: int, limit: int) -> list[Hit]:
+    def _tail(self, everything: Callable[[], Any], hits: Sequence[Hit], offset: int, limit: int) -> list[Hit]:
         """Results behind the graded ones, by popularity."""
         if len(hits) < min(HEAD, self._request.offset + self._request.limit):
             return []
         graded = Query.term_set_query(SCHEMA, "id", [hit.row.content_id for hit in hits])
-        others = Query.boolean_query([(Occur.Must, everything), (Occur.MustNot, graded)])
+        others = Query.boolean_query([(Occur.Must, everything()), (Occur.MustNot, graded)])
         rows = stages.fetch_popular(self._snapshot, others, self._clauses, limit, offset)
         return [Hit(row, Stage.EXACT, Grade.TEXT) for row in rows]
 
@@ -213,18 +238,17 @@ class Search:
         return pinned + [hit for hit in hits if hit.row.content_id not in known]
 
     def _browse(self) -> Results:
-        everything = Query.all_query()
         if self._request.sort is not Sort.RELEVANCE:
-            return self._sorted(everything)
+            return self._sorted(stages.all_titles)
         rows = stages.fetch_popular(
-            self._snapshot, everything, self._clauses, self._request.limit, self._request.offset
+            self._snapshot, stages.all_titles(), self._clauses, self._request.limit, self._request.offset
         )
-        return Results([Hit(row, Stage.BROWSE) for row in rows], everything, "browse")
+        return Results([Hit(row, Stage.BROWSE) for row in rows], stages.all_titles, "browse")
 
-    def _sorted(self, everything: Any) -> Results:
+    def _sorted(self, everything: Callable[[], Any]) -> Results:
         """A page in an order that the index keeps."""
         rows = stages.fetch_sorted(
-            self._snapshot, everything, self._clauses, self._request.sort, self._request.limit, self._request.offset
+            self._snapshot, everything(), self._clauses, self._request.sort, self._request.limit, self._request.offset
         )
         hits = [self._hits.get(row.content_id, Hit(row, Stage.EXACT, Grade.TEXT)) for row in rows]
         return Results(hits, everything, "exact" if hits else "none", self._partial)
@@ -235,15 +259,6 @@ def _is_clear(hit: Hit, query: ParsedQuery) -> bool:
     if hit.grade in (Grade.SAME, Grade.WHOLE, Grade.PERSON):
         return True
     return len(query.words) > 1 and has_all_words(hit.row, query)
-
-
-def _exact_stages(query: ParsedQuery) -> list[Any]:
-    made = [stages.whole_query(query), stages.beginning_query(query)]
-    if query.words:
-        made.append(stages.words_query(query, (stages.TITLE,)))
-        made.append(stages.words_query(query, (stages.TITLE, stages.PEOPLE)))
-        made.append(stages.words_query(query, (stages.TITLE, stages.PEOPLE, "characters", stages.TEXT)))
-    return made
 
 
 def _hinted_filters(filters: Filters, hints: Hints) -> Filters:

@@ -188,8 +188,9 @@ class SearchRoutes:
 
     def _count(self, snapshot: Snapshot, asked: SearchParameters, results: Results) -> tuple[dict[str, Any], int]:
         clauses = filter_clauses(asked.filters)
-        facets = count_facets(snapshot, results.everything, clauses, asked.facets, self._service.table.names)
-        return facets, stages.count_titles(snapshot, results.everything, clauses)
+        everything = results.everything()
+        facets = count_facets(snapshot, everything, clauses, asked.facets, self._service.table.names)
+        return facets, stages.count_titles(snapshot, everything, clauses)
 
     def _trending_rows(self, snapshot: Snapshot, filters: Filters, limit: int) -> list[TitleRow]:
         """The titles that viewers choose now, then the most popular ones."""

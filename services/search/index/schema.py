@@ -10,14 +10,15 @@ from tantivy import Document, Filter, SchemaBuilder, TextAnalyzer, TextAnalyzerB
 from services.search.index.entry import EVERYWHERE, IndexedTitle, TitleRow
 from services.search.text.fold import index_tokens, trigrams, words
 
-INDEX_VERSION = 3
+INDEX_VERSION = 4
 """Increment when the schema or the analysis changes: an index of another version is rebuilt."""
 MAX_TEXT_WORDS = 10_000
+MAX_WORD_BYTES = 1_000
 
 
 def analyzers() -> dict[str, TextAnalyzer]:
     """The tokenizers that the schema names; their input is folded already."""
-    english = TextAnalyzerBuilder(Tokenizer.whitespace()).filter(Filter.remove_long(60))
+    english = TextAnalyzerBuilder(Tokenizer.whitespace()).filter(Filter.remove_long(MAX_WORD_BYTES))
     return {
         "folded": TextAnalyzerBuilder(Tokenizer.whitespace()).build(),
         "english": english.filter(Filter.stemmer("english")).build(),
@@ -30,9 +31,10 @@ def _build_schema() -> Any:
         builder.add_text_field(name, tokenizer_name="raw", index_option="basic")
     for name in ("genres", "languages", "tier", "kind", "parent", "cast_names", "title_sort"):
         builder.add_text_field(name, tokenizer_name="raw", index_option="basic", fast=True)
-    for name in ("title", "people", "characters"):
-        builder.add_text_field(name, tokenizer_name="folded", index_option="freq")
-    builder.add_text_field("text", tokenizer_name="english", index_option="freq")
+    # Fields that hold others together: one list of titles for a word is much cheaper to read than the union of several.
+    for name in ("title", "people", "names", "characters"):
+        builder.add_text_field(name, tokenizer_name="folded", index_option="basic")
+    builder.add_text_field("all", tokenizer_name="english", index_option="basic")
     for name in ("rank", "year", "year_rank", "maturity"):
         builder.add_unsigned_field(name, fast=True, indexed=True)
     builder.add_float_field("rating", fast=True, indexed=True)
@@ -48,16 +50,20 @@ _STEMMER = TextAnalyzerBuilder(Tokenizer.whitespace()).filter(Filter.stemmer("en
 
 def to_document(entry: IndexedTitle, row: TitleRow) -> Any:
     """Convert a title to a document of the index."""
+    title = " ".join(row.tokens)
+    people = [_name_text(name) for name in row.people]
+    genres = [folded for folded, _ in row.genres]
     fields = {
         "id": [row.content_id],
         "forms": list(row.forms),
-        "title": [" ".join(row.tokens)],
+        "title": [title],
         "trigrams": trigrams(row.forms[0]),
-        "people": [_name_text(name) for name in row.people],
+        "people": people,
+        "names": [title, *people],
         "cast_names": list(row.people),
         "characters": list(row.characters),
-        "text": [_description(entry.text)],
-        "genres": [folded for folded, _ in row.genres],
+        "all": [title, *people, *row.characters, *genres, _description(entry.text)],
+        "genres": genres,
         "languages": list(row.languages),
         "tier": [row.tier],
         "kind": [row.kind],

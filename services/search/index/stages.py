@@ -16,7 +16,10 @@ from services.search.text.fold import trigrams
 MAX_GRAMS = 48
 MAX_FUZZY_WORDS = 8
 """Words of a query that are compared with tolerance; further ones must match exactly."""
-TITLE, PEOPLE, TEXT = "title", "people", "text"
+LAST_FIELDS = ("names", "characters")
+"""Fields where the last word may be a beginning."""
+TITLE, NAMES, ALL = "title", "names", "all"
+"""Fields of words: those of the title, with the cast's, and with those of everything else, as stems."""
 Clauses = list[tuple[Any, Any]]
 
 
@@ -26,7 +29,7 @@ def typos_allowed(word: str) -> int:
 
 
 def _term(field: str, word: str) -> Any:
-    return Query.term_query(SCHEMA, field, word, "freq")
+    return Query.term_query(SCHEMA, field, word, "basic")
 
 
 def _all(parts: Sequence[Any]) -> Any:
@@ -57,24 +60,33 @@ def beginning_query(query: ParsedQuery) -> Any:
     return _any([Query.fuzzy_term_query(SCHEMA, "forms", line, distance=0, prefix=True) for line in lines])
 
 
-def words_query(query: ParsedQuery, fields: Sequence[str]) -> Any:
-    """Titles with every word in one of the fields; the last word may be a beginning in titles and names."""
-    parts = []
-    for word in query.words:
-        last = word is query.words[-1]
-        ways = [_word_in(field, word, prefix=last) for field in fields if field != TEXT]
-        if TEXT in fields:
-            ways.append(_all([_term(TEXT, stem(token)) for token in word.tokens]))
-            ways.append(Query.term_query(SCHEMA, "genres", word.text, "basic"))
-        parts.append(_any(ways))
-    return _all(parts)
+def words_query(query: ParsedQuery, field: str) -> Any:
+    """Titles with every word in the field TITLE or NAMES; the last one may be a beginning."""
+    last = query.words[-1]
+    return _all([_word_in(field, word, prefix=word is last) for word in query.words])
+
+
+def all_words_query(query: ParsedQuery) -> Any:
+    """Titles with every word anywhere; the last one may be a beginning in names of titles, cast and characters."""
+    parts = [_word_anywhere(word) for word in query.words[:-1]]
+    last = query.words[-1]
+    ways = [_word_anywhere(last)]
+    if len(last.tokens) == 1:
+        begin = (Query.fuzzy_term_query(SCHEMA, field, last.text, distance=0, prefix=True) for field in LAST_FIELDS)
+        ways += begin
+    return _all([*parts, _any(ways)])
+
+
+def _word_anywhere(word: QueryWord) -> Any:
+    ways = [_all([_term(ALL, stem(token)) for token in word.tokens])]
+    return _any(ways + [_term(ALL, stem(other)) for other in word.others])
 
 
 def exact_query(query: ParsedQuery) -> Any:
     """All titles that match a query without a typing error."""
     ways = [whole_query(query), beginning_query(query)]
     if query.words:
-        ways.append(words_query(query, (TITLE, PEOPLE, "characters", TEXT)))
+        ways.append(all_words_query(query))
     return _any(ways)
 
 
@@ -83,15 +95,15 @@ def similar_lines_query(line: str, distance: int, *, prefix: bool) -> Any:
     return Query.fuzzy_term_query(SCHEMA, "forms", line, distance=distance, transposition_cost_one=True, prefix=prefix)
 
 
-def similar_words_query(query: ParsedQuery, fields: Sequence[str], missing: int) -> Any:
-    """Titles with the words, each with the typing errors that its length allows, all but `missing` of them."""
+def similar_words_query(query: ParsedQuery, field: str, missing: int) -> Any:
+    """Titles with the words in a field, each with the typing errors that its length allows, all but `missing` of them."""
     parts = []
     for index, word in enumerate(query.words):
         last = word is query.words[-1]
-        ways = [_word_in(field, word, prefix=last) for field in fields]
-        distance = typos_allowed(word.text)
-        if distance and index < MAX_FUZZY_WORDS:
-            ways += [_similar_word(field, word.text, distance, prefix=last) for field in fields]
+        distance = typos_allowed(word.text) if index < MAX_FUZZY_WORDS else 0
+        ways = [_word_in(field, word, prefix=last and not distance)]
+        if distance:
+            ways.append(_similar_word(field, word.text, distance, prefix=last))
         parts.append((Occur.Should, Query.const_score_query(_any(ways), 1.0)))
     return Query.boolean_query(parts, minimum_number_should_match=max(1, len(parts) - missing))
 
@@ -129,7 +141,7 @@ def near_queries(query: ParsedQuery) -> list[Any]:
 
 def misspelt_queries(query: ParsedQuery) -> list[Any]:
     """Titles and people with every word misspelt as far as its length allows, or two errors away as a whole."""
-    made = [similar_words_query(query, (TITLE, PEOPLE), 0)] if query.words else []
+    made = [similar_words_query(query, NAMES, 0)] if query.words else []
     if len(query.line) >= 5:
         made.append(similar_lines_query(query.line, 2, prefix=False))
     return made
@@ -139,7 +151,7 @@ def far_queries(query: ParsedQuery) -> list[Any]:
     """Titles that begin two errors away, or lack some of the words."""
     made = [similar_lines_query(query.line, 2, prefix=True)] if len(query.line) >= 8 else []
     if missing := len(query.words) // 3:
-        made.append(similar_words_query(query, (TITLE,), missing))
+        made.append(similar_words_query(query, TITLE, missing))
     return made
 
 

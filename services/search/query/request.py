@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
@@ -85,10 +85,10 @@ class Hit:
 
 @dataclass(frozen=True, slots=True)
 class Results:
-    """One page of hits; `everything` is the query of all pages; `partial` if the time limit cut it off."""
+    """One page of hits; `everything` makes the query of all pages; `partial` if the time limit cut it off."""
 
     hits: list[Hit]
-    everything: Any
+    everything: Callable[[], Any]
     stage: str
     partial: bool = False
     suggestion: str | None = None

@@ -53,7 +53,7 @@ def filled(searched):
 @pytest.mark.parametrize("filters", [Filters("DE"), Filters(None), Filters("FR", ("drama",), maturity=12)])
 def test_a_count_is_what_the_filter_finds(filled, text, filters):
     snapshot = filled.index.snapshot
-    everything = filled.run(text, filters).everything
+    everything = filled.run(text, filters).everything()
     counts = count_facets(snapshot, everything, filter_clauses(filters), tuple(Facet), {})
     for facet in Facet:
         assert counts[facet], facet
@@ -61,7 +61,7 @@ def test_a_count_is_what_the_filter_finds(filled, text, filters):
             if facet is Facet.PLAYABLE and not bucket["value"]:
                 continue  # There is no filter for titles that cannot be played.
             narrow = FILTER[facet](filters, bucket["value"])
-            again = filled.run(text, narrow).everything
+            again = filled.run(text, narrow).everything()
             assert stages.count_titles(snapshot, again, filter_clauses(narrow)) == bucket["count"], (facet, bucket)
 
 

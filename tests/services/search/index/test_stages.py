@@ -18,9 +18,9 @@ def test_a_beginning_and_a_whole_title(searched):
 def test_typing_errors_are_allowed_by_length(searched):
     searched.fill(entry("a", "Cat"), entry("b", "Stars"), entry("c", "Gladiators"))
     similar = stages.similar_words_query
-    assert ids(searched, similar(parse_query("cet"), ("title",), 0)) == set()
-    assert ids(searched, similar(parse_query("sters"), ("title",), 0)) == {"b"}
-    assert ids(searched, similar(parse_query("gledietors film"), ("title",), 1)) == {"c"}
+    assert ids(searched, similar(parse_query("cet"), stages.TITLE, 0)) == set()
+    assert ids(searched, similar(parse_query("sters"), stages.TITLE, 0)) == {"b"}
+    assert ids(searched, similar(parse_query("gledietors film"), stages.TITLE, 1)) == {"c"}
 
 
 def test_two_words_for_one(searched):
