@@ -96,7 +96,7 @@ def similar_lines_query(line: str, distance: int, *, prefix: bool) -> Any:
 
 
 def similar_words_query(query: ParsedQuery, field: str, missing: int) -> Any:
-    """Titles with the words in a field, each with the typing errors that its length allows, all but `missing` of them."""
+    """Titles with all words but `missing` in a field, each with the typing errors that its length allows."""
     parts = []
     for index, word in enumerate(query.words):
         last = word is query.words[-1]

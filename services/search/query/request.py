@@ -100,11 +100,10 @@ def order_hits(hits: Sequence[Hit], boosts: Boosts) -> list[Hit]:
     Names with all words go first, whatever resembles them. Behind them a title with one typing error goes before names
     that are only begun, and any resembling title before descriptions: among so many words a misspelt one often stands.
     """
-    exact = [hit for hit in hits if hit.stage is not Stage.TYPO]
-    lift = _lift(exact, boosts) if boosts.clicks or boosts.taste else {}
-    exact.sort(key=lambda hit: (-hit.score - lift.get(hit.row.content_id, 0.0), -hit.row.rank))
-    ordered = [*exact, *(hit for hit in hits if hit.stage is Stage.TYPO)]
-    return sorted(ordered, key=_place)
+    if not boosts.clicks and not boosts.taste:
+        return sorted(hits, key=lambda hit: (_place(hit), -hit.score, -hit.row.rank))
+    lift = _lift([hit for hit in hits if hit.stage is not Stage.TYPO], boosts)
+    return sorted(hits, key=lambda hit: (_place(hit), -hit.score - lift.get(hit.row.content_id, 0.0), -hit.row.rank))
 
 
 def _place(hit: Hit) -> int:

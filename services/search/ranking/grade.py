@@ -51,22 +51,25 @@ SCORES = {grade: float(grade) for grade in Grade} | {Grade.WHOLE: 9.2}
 
 def grade_title(row: TitleRow, query: ParsedQuery) -> Grade:
     """How well a title matches all words of a query."""
-    if query.line in row.same:
+    line, lines, forms = query.line, query.lines, row.forms
+    if line in row.same:
         return Grade.SAME
-    if any(line in row.forms for line in query.lines):
-        return Grade.WHOLE
-    line = query.line
-    if any(form.startswith(line) for form in row.forms):
+    begins = False
+    for form in forms:
+        if form in lines:
+            return Grade.WHOLE
+        begins = begins or form.startswith(line)
+    if begins:
         return Grade.BEGINNING
-    own = row.tokens
     if not query.words:
         return Grade.NONE
-    heads = all(_has(own, word) for word in query.words[:-1])
-    last = query.words[-1]
-    if heads and _has(own, last):
-        return Grade.PHRASE if _is_phrase(row, line) else Grade.WORDS
-    if heads and _begins(own, last):
-        return Grade.WORDS_BEGIN
+    own = row.tokens
+    if _has_all(own, query.words[:-1]):
+        last = query.words[-1]
+        if _has(own, last):
+            return Grade.PHRASE if _is_phrase(row, line) else Grade.WORDS
+        if _begins(own, last):
+            return Grade.WORDS_BEGIN
     return _grade_people(row, query)
 
 
@@ -74,23 +77,33 @@ def _grade_people(row: TitleRow, query: ParsedQuery) -> Grade:
     if query.line in row.people:
         return Grade.PERSON
     names = " ".join(row.people).split()
-    if all(_has(names, word) for word in query.words):
+    if _has_all(names, query.words):
         return Grade.PEOPLE
     both = [*row.tokens, *names]
-    heads = all(_has(both, word) for word in query.words[:-1])
-    if heads and _has(both, query.words[-1]):
+    if not _has_all(both, query.words[:-1]):
+        return Grade.TEXT
+    last = query.words[-1]
+    if _has(both, last):
         return Grade.MIXED
-    return Grade.PEOPLE_BEGIN if heads and _begins(both, query.words[-1]) else Grade.TEXT
+    return Grade.PEOPLE_BEGIN if _begins(both, last) else Grade.TEXT
 
 
 def has_all_words(row: TitleRow, query: ParsedQuery) -> bool:
     """Whether all words, the last one too, are whole words of title and cast."""
     own = [*row.tokens, *" ".join(row.people).split()]
-    return all(_has(own, word) for word in query.words)
+    return _has_all(own, query.words)
+
+
+def _has_all(own: Sequence[str], words: Sequence[QueryWord]) -> bool:
+    return all(_has(own, word) for word in words)
 
 
 def _has(own: Sequence[str], word: QueryWord) -> bool:
-    return all(token in own for token in word.tokens) or any(other in own for other in word.others)
+    # This runs a thousand times for a query, and a generator costs more than one comparison.
+    tokens = word.tokens
+    if tokens[0] in own and (len(tokens) == 1 or all(token in own for token in tokens)):
+        return True
+    return bool(word.others) and any(other in own for other in word.others)
 
 
 def _begins(own: Sequence[str], word: QueryWord) -> bool:

@@ -17,9 +17,9 @@ _WORD = re.compile(r"\w+")
 def snippet(text: str, wanted: Sequence[str], size: int = SNIPPET) -> str:
     """About `size` characters of a text around the best matches, HTML-escaped; "" for an empty text.
 
+    The text has single spaces, as rows of the index keep it.
     A word matches when it begins with one of `wanted` (folded).
     """
-    text = " ".join(text.split())
     if len(text) <= size:
         return html.escape(text, quote=False)
     start = _best_start(_find_matches(text, wanted), size)
