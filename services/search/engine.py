@@ -17,18 +17,19 @@ from services.search.index.stages import Clauses
 from services.search.index.title_index import Snapshot
 from services.search.query.filters import Filters, filter_clauses, passes
 from services.search.query.parse import Hints, ParsedQuery
-from services.search.query.request import Hit, Results, SearchRequest, Sort, Stage, order_hits
-from services.search.ranking.grade import Grade, grade_title, has_all_words, score_beginning, score_title
+from services.search.query.request import Hit, Results, SearchRequest, Sort, Stage, order_hits, place_hit
+from services.search.ranking.grade import Grade, grade_title, score_beginning, score_title
 from services.search.ranking.typos import Resemblance, rate_titles
 
 HEAD = 120
 """Titles of a stage that are graded one by one; those behind them follow by popularity."""
 ENOUGH_EXACT = 10
 """With this many exact matches in titles and casts, a query is taken as spelt right."""
-MAX_SIMILAR = 100
+MAX_SIMILAR = 200
 """Titles with typing errors in the results of one query."""
-HINT_SCORE = 7.5
-"""Where what hints mean begins: behind phrases in titles."""
+HINT_SCORE = 8.5
+CLEAR_GRADES = frozenset((Grade.SAME, Grade.WHOLE, Grade.PERSON))
+"""Grades that alone show that a query is spelt right."""
 CLEAR_COST = 2.4
 """A title that resembles a query by less than this ends the search for others."""
 
@@ -36,7 +37,7 @@ CLEAR_COST = 2.4
 MAX_AT_ONCE = 48
 """Titles with all words anywhere that are graded at once; of more, those with the words in their titles come first."""
 
-WHOLE_SCORE, BEGINNING_SCORE, WORDS_SCORE, NAMES_SCORE, TEXT_SCORE = 12.0, 9.99, 8.99, 5.99, 1.99
+WHOLE_SCORE, BEGINNING_SCORE, WORDS_SCORE, NAMES_SCORE, TEXT_SCORE = 13.0, 10.99, 9.99, 6.99, 1.99
 """The highest score of a title that each exact stage found."""
 
 
@@ -114,26 +115,22 @@ class Search:
             # Titles and people were searched before descriptions, so what only that stage finds is in none of them.
             grade = Grade.TEXT if most == TEXT_SCORE else grade_title(row, query)
             begins = grade is Grade.BEGINNING
-            score = score_beginning(row, query) if begins else score_title(row, query, grade)
+            weight = self._snapshot.weigh(row)
+            score = score_beginning(row, query, weight) if begins else score_title(row, query, grade, weight)
             # Titles beyond the head of an earlier stage come back in a later one: behind it, whatever their grade.
             self._hits[row.content_id] = Hit(row, stage, grade, min(score, most))
 
     def _looks_right(self) -> bool:
         """Whether the query is spelt right: a title or a person is it, or many match. Filters do not change this."""
-        query, base = self._request.query, filter_clauses(Filters(self._request.filters.country))
-        strong = [hit for hit in self._hits.values() if hit.grade >= Grade.MIXED]
-        if len(base) == len(self._clauses):
-            return len(strong) >= ENOUGH_EXACT or any(_is_clear(hit, query) for hit in strong)
-        if not query.words:
+        request, base = self._request, Filters(self._request.filters.country)
+        if request.filters == base:
+            strong = [hit for hit in self._hits.values() if hit.grade >= Grade.MIXED and hit.stage is Stage.EXACT]
+            return len(strong) >= ENOUGH_EXACT or any(hit.grade in CLEAR_GRADES for hit in strong)
+        if not self._still_has_time():
             return False
-        rows = stages.fetch_popular(self._snapshot, stages.whole_query(query), base, 1)
-        people = Query.term_query(SCHEMA, "cast_names", query.line, "basic")
-        rows = rows or stages.fetch_popular(self._snapshot, people, base, 1)
-        if rows:
-            return True
-        names = stages.words_query(query, stages.NAMES)
-        exact = Query.boolean_query([(Occur.Should, names), (Occur.Should, stages.beginning_query(query))])
-        return stages.count_titles(self._snapshot, exact, base) >= ENOUGH_EXACT
+        unfiltered = Search(self._snapshot, SearchRequest(request.query, base), self._has_time)
+        unfiltered._run_stages(request.query, filter_clauses(base), 2 * ENOUGH_EXACT, Stage.EXACT)
+        return unfiltered._looks_right()
 
     def _add_similar(self) -> list[str]:
         """Collect titles with typing errors behind the exact ones. Returns all of them, also those filtered out."""
@@ -146,13 +143,18 @@ class Search:
                 self._partial = True
                 break
             rows.update((row.content_id, row) for row in fetch())
-            rated = rate_titles(list(rows.values()), query)
+            rated = rate_titles(list(rows.values()), query, self._snapshot.weigh)
             if rated and rated[0].cost < CLEAR_COST:
                 break
         rated = rated[:MAX_SIMILAR]
         for found in rated:
-            if found.row.content_id not in self._hits and passes(found.row, self._request.filters):
-                self._hits[found.row.content_id] = Hit(found.row, Stage.TYPO, Grade.NONE, -found.cost, found.typos)
+            if not passes(found.row, self._request.filters):
+                continue
+            hit = Hit(found.row, Stage.TYPO, Grade.NONE, -found.cost, found.typos)
+            exact = self._hits.get(found.row.content_id)
+            # The words may stand in the description of the very title that is misspelt.
+            if exact is None or place_hit(hit) < place_hit(exact):
+                self._hits[found.row.content_id] = hit
         return [found.row.content_id for found in rated]
 
     def _similar_stages(self, query: ParsedQuery, base: Clauses) -> list[Callable[[], Iterable[TitleRow]]]:
@@ -252,13 +254,6 @@ class Search:
         )
         hits = [self._hits.get(row.content_id, Hit(row, Stage.EXACT, Grade.TEXT)) for row in rows]
         return Results(hits, everything, "exact" if hits else "none", self._partial)
-
-
-def _is_clear(hit: Hit, query: ParsedQuery) -> bool:
-    """Whether a title shows that the query is spelt right: it is the title or a person, or has all of several words."""
-    if hit.grade in (Grade.SAME, Grade.WHOLE, Grade.PERSON):
-        return True
-    return len(query.words) > 1 and has_all_words(hit.row, query)
 
 
 def _hinted_filters(filters: Filters, hints: Hints) -> Filters:

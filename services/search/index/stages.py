@@ -134,7 +134,9 @@ def joined_words_query(query: ParsedQuery) -> Any | None:
 
 def near_queries(query: ParsedQuery) -> list[Any]:
     """Titles one typing error away, as a whole or as a beginning, or with two words of the query as one."""
-    near = [similar_lines_query(query.line, 1, prefix=True)] if len(query.line) >= 3 else []
+    near = (
+        [similar_lines_query(query.line, 1, prefix=prefix) for prefix in (False, True)] if len(query.line) > 2 else []
+    )
     joined = joined_words_query(query)
     return near if joined is None else [*near, joined]
 

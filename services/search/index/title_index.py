@@ -19,6 +19,7 @@ from tantivy import Query
 from kernel.errors import MatineeError, StorageFailed
 from services.search.index.entry import IndexedTitle, TitleRow, make_row
 from services.search.index.schema import INDEX_VERSION, SCHEMA, analyzers, read_row, to_document
+from services.search.ranking.popularity import merge_changes, weigh_title
 from system.durable_files import replace_file
 
 log = structlog.get_logger()
@@ -46,8 +47,14 @@ class Snapshot:
 
     searcher: Any
     rows: Mapping[int, TitleRow]
+    popularities: Sequence[float]
+    """Of all titles, sorted."""
     version: int
     """Increases with each commit of this process."""
+
+    def weigh(self, row: TitleRow) -> float:
+        """The weight of a title by its popularity among all, 0 to 1."""
+        return weigh_title(row, self.popularities)
 
 
 class TitleIndex:
@@ -61,6 +68,9 @@ class TitleIndex:
         self._rows: dict[int, TitleRow] = {}
         self._ranks: dict[str, int] = {}
         self._removed: list[int] = []
+        self._popularities: list[float] = []
+        self._added: list[float] = []
+        self._dropped: list[float] = []
         self._checkpoint: IndexCheckpoint | None = None
         self._snapshot: Snapshot | None = None
 
@@ -146,6 +156,7 @@ class TitleIndex:
                     if (old := self._ranks.pop(entry.content_id, None)) is not None:
                         self._writer.delete_documents_by_term("id", entry.content_id)
                         self._removed.append(old)
+                        self._dropped.append(self._rows[old].popularity)
                     if not entry.deleted:
                         self._writer.add_document(to_document(entry, self._keep(make_row(entry))))
             except (OSError, ValueError, RuntimeError) as error:
@@ -159,6 +170,7 @@ class TitleIndex:
         if rank != row.rank:
             row = msgspec.structs.replace(row, rank=rank)
         self._rows[rank] = row
+        self._added.append(row.popularity)
         self._ranks[row.content_id] = rank
         return row
 
@@ -181,13 +193,15 @@ class TitleIndex:
 
     def _publish(self) -> None:
         version = self._snapshot.version + 1 if self._snapshot else 1
-        self._snapshot = Snapshot(self._index.searcher(), self._rows, version)
+        self._popularities = merge_changes(self._popularities, self._added, self._dropped)
+        self._added, self._dropped = [], []
+        self._snapshot = Snapshot(self._index.searcher(), self._rows, self._popularities, version)
 
     def close(self) -> None:
         """Release the index, so that another process can open it."""
         with self._writing:
             self._index = self._writer = self._checkpoint = self._snapshot = None
-            self._rows, self._ranks = {}, {}
+            self._rows, self._ranks, self._popularities = {}, {}, []
 
 
 def existing_rows(snapshot: Snapshot, ranks: Sequence[int]) -> list[TitleRow]:

@@ -21,8 +21,8 @@ TASTE_WEIGHT = 0.3
 """How far clicks and taste lift an exact match, in grades."""
 
 
-CLEAR_TYPO_COST = 1.2
-"""A title with one typing error and a cost below this is what the viewer meant."""
+WHOLE_TYPO_COST, CLEAR_TYPO_COST = 1.0001, 1.3
+"""A title with one typing error and a cost below the first is that title; below the second it may only begin so."""
 
 
 class Sort(StrEnum):
@@ -97,21 +97,27 @@ class Results:
 def order_hits(hits: Sequence[Hit], boosts: Boosts) -> list[Hit]:
     """Hits in order, exact matches lifted by clicks and taste.
 
-    Names with all words go first, whatever resembles them. Behind them a title with one typing error goes before names
-    that are only begun, and any resembling title before descriptions: among so many words a misspelt one often stands.
+    Names with all words go first, whatever resembles them; then titles with one typing error, what hints mean, titles
+    that begin so with one, names that are only begun. Any resembling title goes before descriptions: among so many
+    words a misspelt one often stands.
     """
     if not boosts.clicks and not boosts.taste:
-        return sorted(hits, key=lambda hit: (_place(hit), -hit.score, -hit.row.rank))
+        return sorted(hits, key=lambda hit: (place_hit(hit), -hit.score, -hit.row.rank))
     lift = _lift([hit for hit in hits if hit.stage is not Stage.TYPO], boosts)
-    return sorted(hits, key=lambda hit: (_place(hit), -hit.score - lift.get(hit.row.content_id, 0.0), -hit.row.rank))
+    return sorted(hits, key=lambda hit: (place_hit(hit), -hit.score - lift.get(hit.row.content_id, 0.0), -hit.row.rank))
 
 
-def _place(hit: Hit) -> int:
+def place_hit(hit: Hit) -> int:
+    """The group of results that a hit belongs to; lower ones go first."""
     if hit.stage is Stage.TYPO:
-        return 1 if hit.typos <= 1 and hit.score > -CLEAR_TYPO_COST else 3
-    if hit.stage is Stage.HINT or hit.grade >= Grade.MIXED:
+        if hit.typos > 1 or hit.score <= -CLEAR_TYPO_COST:
+            return 5
+        return 1 if hit.score > -WHOLE_TYPO_COST else 3
+    if hit.stage is Stage.HINT:
+        return 2
+    if hit.grade >= Grade.MIXED:
         return 0
-    return 2 if hit.grade is Grade.PEOPLE_BEGIN else 4
+    return 4 if hit.grade > Grade.TEXT else 6
 
 
 def _lift(hits: Sequence[Hit], boosts: Boosts) -> dict[str, float]:

@@ -9,12 +9,12 @@ from enum import IntEnum
 from services.search.index.entry import TitleRow
 from services.search.query.parse import ParsedQuery, QueryWord
 
-POPULARITY_SCALE = 4.0
-"""Factors of ten of popularity that count."""
-
-
 COVERAGE_WEIGHT = 0.75
 """How much a title gains when the query has all of its words."""
+POPULARITY_POINTS, MISSING_POINTS, OTHER_FORM_POINTS = 5.0, 2.5, 2.0
+"""What orders beginnings: popularity, each halving of the share typed, and a form other than the title as written."""
+FREE_HALVINGS = 0.7
+"""So much may be missing at no cost: viewers stop typing when they see the title."""
 
 
 class Grade(IntEnum):
@@ -25,27 +25,29 @@ class Grade(IntEnum):
     """In the description, the genres or the characters."""
     PEOPLE_BEGIN = 2
     """In title and cast, the last word only as the beginning of a name."""
-    MIXED = 3
+    JOINED_BEGIN = 3
+    """The beginning of the title with its words typed as one."""
+    MIXED = 4
     """Some words in the title, the others in the cast."""
-    PEOPLE = 4
+    PEOPLE = 5
     """All in the names of the cast."""
-    PERSON = 5
+    PERSON = 6
     """The whole name of one of the cast."""
-    WORDS_BEGIN = 6
+    WORDS_BEGIN = 7
     """All in the title, the last as a beginning."""
-    WORDS = 7
+    WORDS = 8
     """All in the title."""
-    PHRASE = 8
+    PHRASE = 9
     """In the title, one behind the other."""
-    BEGINNING = 9
+    BEGINNING = 10
     """The beginning of the title."""
-    WHOLE = 10
+    WHOLE = 11
     """The whole title in another form: no article, numbers as digits, joined."""
-    SAME = 11
+    SAME = 12
     """The whole title as written."""
 
 
-SCORES = {grade: float(grade) for grade in Grade} | {Grade.WHOLE: 9.2}
+SCORES = {grade: float(grade) for grade in Grade} | {Grade.WHOLE: 10.2}
 """A title of a lower grade can pass one of a higher grade only where the difference is less than one."""
 
 
@@ -54,23 +56,25 @@ def grade_title(row: TitleRow, query: ParsedQuery) -> Grade:
     line, lines, forms = query.line, query.lines, row.forms
     if line in row.same:
         return Grade.SAME
-    begins = False
+    begins: list[str] = []
     for form in forms:
         if form in lines:
             return Grade.WHOLE
-        begins = begins or form.startswith(line)
-    if begins:
+        if form.startswith(line):
+            begins.append(form)
+    own = row.tokens
+    if begins and any(" " in form or form in own or form in row.same for form in begins):
         return Grade.BEGINNING
     if not query.words:
         return Grade.NONE
-    own = row.tokens
     if _has_all(own, query.words[:-1]):
         last = query.words[-1]
         if _has(own, last):
             return Grade.PHRASE if _is_phrase(row, line) else Grade.WORDS
         if _begins(own, last):
             return Grade.WORDS_BEGIN
-    return _grade_people(row, query)
+    by_people = _grade_people(row, query)
+    return Grade.JOINED_BEGIN if begins and by_people <= Grade.PEOPLE_BEGIN else by_people
 
 
 def _grade_people(row: TitleRow, query: ParsedQuery) -> Grade:
@@ -86,12 +90,6 @@ def _grade_people(row: TitleRow, query: ParsedQuery) -> Grade:
     if _has(both, last):
         return Grade.MIXED
     return Grade.PEOPLE_BEGIN if _begins(both, last) else Grade.TEXT
-
-
-def has_all_words(row: TitleRow, query: ParsedQuery) -> bool:
-    """Whether all words, the last one too, are whole words of title and cast."""
-    own = [*row.tokens, *" ".join(row.people).split()]
-    return _has_all(own, query.words)
 
 
 def _has_all(own: Sequence[str], words: Sequence[QueryWord]) -> bool:
@@ -114,36 +112,42 @@ def _is_phrase(row: TitleRow, line: str) -> bool:
     return any(f" {line} " in f" {form} " for form in row.forms)
 
 
-def popularity_weight(row: TitleRow) -> float:
-    """Popularity as 0 to 1, with a little for recent titles."""
-    popular = min(1.0, math.log10(1.0 + max(0.0, row.popularity)) / POPULARITY_SCALE)
-    recent = min(1.0, max(0, row.year - 1900) / 200)
-    return 0.97 * popular + 0.03 * recent
-
-
-def score_title(row: TitleRow, query: ParsedQuery, grade: Grade) -> float:
-    """The number by which exact matches are ordered: the grade, popularity, and how much of the title was typed."""
-    if grade >= Grade.BEGINNING:
-        closeness = _typed_share(row, query.line)
+def score_title(row: TitleRow, query: ParsedQuery, grade: Grade, weight: float) -> float:
+    """The number by which exact matches are ordered: the grade, how much of the title was typed, and its `weight`."""
+    if grade >= Grade.WHOLE:
+        closeness = _whole_closeness(row, query)
     elif grade in (Grade.PEOPLE, Grade.PERSON, Grade.TEXT):
         closeness = 0.0
+    elif grade is Grade.JOINED_BEGIN:
+        closeness = _typed_share(row.forms, query.line)
     else:
         matched = sum(1 for word in query.words if _has(row.tokens, word))
         closeness = matched / max(len(row.tokens), matched, 1)
-    return SCORES[grade] + 0.9 * (COVERAGE_WEIGHT * closeness + (1 - COVERAGE_WEIGHT) * popularity_weight(row))
+    return SCORES[grade] + 0.9 * (COVERAGE_WEIGHT * closeness + (1 - COVERAGE_WEIGHT) * weight)
 
 
-def score_beginning(row: TitleRow, query: ParsedQuery) -> float:
+def _whole_closeness(row: TitleRow, query: ParsedQuery) -> float:
+    """1 for a title with all of its letters, less without its article or with numbers in another form."""
+    letters = query.line.replace(" ", "")
+    return 1.0 if any(name.replace(" ", "") == letters for name in row.same) else 0.9
+
+
+def score_beginning(row: TitleRow, query: ParsedQuery, weight: float) -> float:
     """The same for a title that begins with the query: popular titles first, then those of which little is missing.
 
-    The weights are chosen on one half of the films of `make eval-search`.
+    The points are chosen on one half of the films of `make eval-search`.
     """
-    missing = -math.log2(max(1e-6, _typed_share(row, query.line)))
-    inner = 0.4 + 0.35 * popularity_weight(row) - 0.15 * missing
-    return SCORES[Grade.BEGINNING] + 0.9 * max(0.0, inner)
+    line = query.line
+    share = _typed_share(row.same, line)
+    points = POPULARITY_POINTS * weight
+    if not share:
+        share = _typed_share(row.forms, line) or 1e-6
+        points -= OTHER_FORM_POINTS
+    points -= MISSING_POINTS * max(0.0, -math.log2(share) - FREE_HALVINGS)
+    return SCORES[Grade.BEGINNING] + 0.4 * (1 + points / (1 + abs(points)))
 
 
-def _typed_share(row: TitleRow, line: str) -> float:
-    """The share of a title that was typed, of its form that begins with the line, 0 to 1."""
-    shortest = min((len(form) for form in row.forms if form.startswith(line)), default=len(row.forms[0]))
-    return min(1.0, len(line) / max(1, shortest))
+def _typed_share(lines: Sequence[str], typed: str) -> float:
+    """The share that was typed of the shortest line that begins so, 0 to 1; 0 if none does."""
+    shortest = min((len(line) for line in lines if line.startswith(typed)), default=0)
+    return len(typed) / shortest if shortest else 0.0

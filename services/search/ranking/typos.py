@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from rapidfuzz.distance import OSA
@@ -11,17 +11,17 @@ from rapidfuzz.distance import OSA
 from services.search.index.entry import TitleRow
 from services.search.index.stages import typos_allowed
 from services.search.query.parse import ParsedQuery
-from services.search.ranking.grade import popularity_weight
+from services.search.ranking.grade import FREE_HALVINGS
 
-BEGINNING_COST = 0.25
+BEGINNING_COST = 0.4
 WORDS_COST = 0.45
 PEOPLE_COST = 0.75
 EXTRA_WORD_COST = 0.06
 MISSING_WORD_COST = 2.2
-VARIANT_COST = 0.3
-POPULARITY_GAIN = 0.45
+VARIANT_COST = 0.5
+POPULARITY_GAIN = 0.35
 """Typing errors that popularity makes up for at most; less than one, so that fewer errors usually win."""
-LENGTH_COST = 0.12
+LENGTH_COST = 0.5
 MAX_TYPOS = 3
 
 
@@ -34,11 +34,10 @@ class Resemblance:
     cost: float
 
 
-def rate_titles(rows: Sequence[TitleRow], query: ParsedQuery) -> list[Resemblance]:
-    """The rows that resemble the query, best first."""
-    line = query.line
+def rate_titles(rows: Sequence[TitleRow], query: ParsedQuery, weigh: Callable[[TitleRow], float]) -> list[Resemblance]:
+    """The rows that resemble the query, best first; `weigh` gives the weight of a title, 0 to 1."""
     allowed = allowed_typos(query)
-    rated = [found for row in rows if (found := _rate(row, query, line, allowed)) is not None]
+    rated = [found for row in rows if (found := _rate(row, query, allowed, weigh)) is not None]
     rated.sort(key=lambda found: (found.cost, -found.row.rank))
     return rated
 
@@ -50,9 +49,8 @@ def allowed_typos(query: ParsedQuery) -> int:
     return min(MAX_TYPOS, max(most, 0 if letters < 4 else 1 if letters < 6 else 2 if letters < 12 else 3))
 
 
-def _rate(row: TitleRow, query: ParsedQuery, line: str, allowed: int) -> Resemblance | None:
-    size = len(line)
-    gain = POPULARITY_GAIN * popularity_weight(row)
+def _rate(row: TitleRow, query: ParsedQuery, allowed: int, weigh: Callable[[TitleRow], float]) -> Resemblance | None:
+    line, size = query.line, len(query.line)
     best: tuple[float, int] | None = None
     for form in row.forms:
         variant = 0.0 if form in row.same else VARIANT_COST
@@ -62,13 +60,12 @@ def _rate(row: TitleRow, query: ParsedQuery, line: str, allowed: int) -> Resembl
         if gap > 0:
             typos = _beginning_typos(line, form, allowed)
             if typos <= allowed:
-                best = _lesser(
-                    best, typos + variant + BEGINNING_COST + LENGTH_COST * math.log2(len(form) / size), typos
-                )
+                missing = max(0.0, math.log2(len(form) / size) - FREE_HALVINGS)
+                best = _lesser(best, typos + variant + BEGINNING_COST + LENGTH_COST * missing, typos)
     if best is None or best[1] > 1:
         words = _words_cost(row, query, allowed)
         best = words if best is None or (words is not None and words[0] < best[0]) else best
-    return None if best is None else Resemblance(row, best[1], best[0] - gain)
+    return None if best is None else Resemblance(row, best[1], best[0] - POPULARITY_GAIN * weigh(row))
 
 
 def _lesser(best: tuple[float, int] | None, cost: float, typos: int) -> tuple[float, int]:

@@ -140,6 +140,39 @@ def test_pages_together_are_all_results_each_once(searched, text):
     assert len(seen) == len(set(seen)) == total
 
 
+def test_a_misspelt_title_goes_first_though_its_own_description_has_the_words(searched):
+    searched.fill(
+        *(entry(f"o{n}", f"Another Film {n}", text="An uncle, and Tom's cabin.", popularity=9e5) for n in range(12)),
+        entry("uncle", "Uncle Tom's Cabin", text="Uncle Tom in a cabin."),
+    )
+    assert searched.find("uncl toms cabin")[:1] == ["uncle"]
+
+
+def test_a_short_misspelt_title_is_found_among_many_that_begin_alike(searched):
+    searched.fill(
+        *(entry(f"t{n}", f"Treasure {chr(97 + n % 26)}{n}", popularity=1000.0 + n) for n in range(300)),
+        entry("teresa", "Teresa"),
+    )
+    assert searched.find("tresa")[:1] == ["teresa"]
+
+
+def test_popularity_in_any_unit_orders_beginnings(searched):
+    searched.fill(*(entry(f"s{n}", f"Star {n:03d}", popularity=n / 1e6) for n in range(100, 150)))
+    assert searched.find("star 1", limit=2) == ["s149", "s148"]
+
+
+def test_a_filter_adds_no_typing_errors_to_a_query_with_hints(searched):
+    searched.fill(
+        *(entry(f"c{n}", f"Laugh {n}", genres=("Comedy",), year=1990 + n % 9) for n in range(30)),
+        *(entry(f"m{n}", f"Comedz {n}", year=2010) for n in range(5)),
+        entry("d", "Comedo", genres=("Drama",), year=1994),
+    )
+    for text in ("comedy 1990s", "comedy", "comedi 1990s", "laugh comedy"):
+        everything = set(searched.find(text, limit=1000))
+        for filters in (Filters("DE", year_from=1995), Filters("DE", ("drama",)), Filters("DE", maturity=12)):
+            assert set(searched.find(text, filters, limit=1000)) <= everything
+
+
 def test_clicks_lift_within_exact_matches_only(searched):
     searched.fill(entry("a", "Star One", popularity=9.0), entry("b", "Star Two", popularity=1.0), entry("c", "Stax"))
     assert searched.find("star")[:2] == ["a", "b"]

@@ -26,12 +26,12 @@ def order(boosts):
 
 
 def test_exact_names_then_typos_then_descriptions():
-    assert order(Boosts()) == ["high", "hint", "low", "typo", "begun", "far", "text"]
+    assert order(Boosts()) == ["high", "low", "typo", "hint", "begun", "far", "text"]
 
 
 def test_clicks_lift_exact_matches_and_never_a_typo():
-    assert order(Boosts(clicks={"low": 1.0, "typo": 1.0})) == ["low", "high", "hint", "typo", "begun", "far", "text"]
+    assert order(Boosts(clicks={"low": 1.0, "typo": 1.0})) == ["low", "high", "typo", "hint", "begun", "far", "text"]
 
 
 def test_a_lift_is_bounded():
-    assert order(Boosts(taste={"low": 1e9})) == ["high", "hint", "low", "typo", "begun", "far", "text"]
+    assert order(Boosts(taste={"low": 1e9})) == ["high", "low", "typo", "hint", "begun", "far", "text"]

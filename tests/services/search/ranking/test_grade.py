@@ -4,7 +4,7 @@ import pytest
 
 from services.search.index.entry import IndexedPerson, make_row
 from services.search.query.parse import parse_query
-from services.search.ranking.grade import Grade, grade_title, has_all_words, score_beginning, score_title
+from services.search.ranking.grade import Grade, grade_title, score_beginning, score_title
 from tests.services.search.conftest import entry
 
 MATCHES = [
@@ -19,6 +19,8 @@ MATCHES = [
     ("Big", ("Tom Hanks",), "tom ha", Grade.PEOPLE_BEGIN),
     ("Big", ("Tom Hanks",), "hanks big", Grade.MIXED),
     ("Big", (), "wednesday", Grade.TEXT),
+    ("War and the Hour", (), "warth", Grade.JOINED_BEGIN),
+    ("The Matrix", (), "matr", Grade.BEGINNING),
 ]
 
 
@@ -29,21 +31,27 @@ def test_grades(title, cast, typed, expected):
 
 
 def test_popularity_decides_within_a_grade_only():
-    query = parse_query("day out")
-    plain, popular = make_row(entry("a", "Fine Day Out")), make_row(entry("b", "Fine Day Out", popularity=1e9))
-    assert score_title(popular, query, Grade.PHRASE) > score_title(plain, query, Grade.PHRASE)
-    assert score_title(popular, query, Grade.WORDS) < score_title(plain, query, Grade.PHRASE)
+    query, row = parse_query("day out"), make_row(entry("a", "Fine Day Out"))
+    assert score_title(row, query, Grade.PHRASE, 1.0) > score_title(row, query, Grade.PHRASE, 0.0)
+    assert score_title(row, query, Grade.WORDS, 1.0) < score_title(row, query, Grade.PHRASE, 0.0)
 
 
 def test_of_beginnings_the_shorter_or_much_more_popular_goes_first():
     query = parse_query("the god")
-    short, long = make_row(entry("a", "The Gods")), make_row(entry("b", "The Godfather: Part Two", popularity=5.0))
-    famous = make_row(entry("c", "The Godfather: Part Two", popularity=50_000.0))
-    assert score_beginning(famous, query) > score_beginning(short, query) > score_beginning(long, query)
-    assert score_beginning(famous, query) < score_title(short, query, Grade.SAME)
+    short, long = make_row(entry("a", "The Gods")), make_row(entry("b", "The Godfather: Part Two"))
+    famous, ordinary = score_beginning(long, query, 1.0), score_beginning(long, query, 0.1)
+    assert famous > score_beginning(short, query, 0.0) > ordinary
+    assert famous < score_title(short, query, Grade.WHOLE, 0.0)
 
 
-def test_all_words_means_whole_words():
-    row = make_row(entry("a", "Big", cast=("Tom Hanks",)))
-    assert has_all_words(row, parse_query("hanks big"))
-    assert not has_all_words(row, parse_query("hank big"))
+def test_a_title_that_begins_as_written_goes_before_one_without_its_article():
+    query = parse_query("gre")
+    assert score_beginning(make_row(entry("a", "Gremlins")), query, 0.2) > score_beginning(
+        make_row(entry("b", "The Gremlins")), query, 0.4
+    )
+
+
+def test_of_titles_typed_as_one_word_the_one_without_another_article_goes_first():
+    query = parse_query("mysteryman")
+    plain, other = make_row(entry("a", "Mystery Man")), make_row(entry("b", "The Mystery Man"))
+    assert score_title(plain, query, Grade.WHOLE, 0.0) > score_title(other, query, Grade.WHOLE, 0.2)

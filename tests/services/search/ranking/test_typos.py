@@ -4,13 +4,15 @@ import pytest
 
 from services.search.index.entry import make_row
 from services.search.query.parse import parse_query
+from services.search.ranking.popularity import weigh_title
 from services.search.ranking.typos import allowed_typos, rate_titles
 from tests.services.search.conftest import entry
 
 
 def best(typed, *titles, **popularity):
     rows = [make_row(entry(title, title, popularity=popularity.get(title, 0.0))) for title in titles]
-    return [found.row.title for found in rate_titles(rows, parse_query(typed))]
+    everyones = sorted(row.popularity for row in rows)
+    return [found.row.title for found in rate_titles(rows, parse_query(typed), lambda row: weigh_title(row, everyones))]
 
 
 ORDERS = [
