@@ -17,12 +17,12 @@ from origin.app import build_app
 from origin.counters import Counts
 from origin.ingest.command import default_work_dir
 from origin.ingest.work_dir import WorkDir
-from origin.jobs.service.ingest_app import IngestApp, place_of
+from origin.jobs.service.ingest_app import IngestApp
 from origin.serve.access_log import AccessLog
 from origin.settings import OriginSettings
 from origin.storage.blocking_library import BlockingLibrary
 from origin.storage.library import Library
-from origin.stores.open_store import open_stores
+from origin.stores.open_store import locations_of, open_stores
 from origin.upkeep.cooling import Mover, WantedRenditions
 from origin.upkeep.plays import Plays
 from origin.upkeep.policy import policy_of
@@ -66,7 +66,7 @@ async def _serve(settings: OriginSettings) -> None:
         reopen_logs=lambda: _reopen(access_log),
         unsupported=lambda name: log.warning("signal-not-supported", signal=name),
     )
-    ingest = IngestApp(settings, place_of(settings), Library(stores.store), SystemClock())
+    ingest = IngestApp(settings, locations_of(settings), Library(stores.store), SystemClock())
     counts.ingest = ingest.counts
     app = build_app(
         settings, stores.store, access_log, stopping, counts,

@@ -48,6 +48,12 @@ COMMANDS = (
     ),
     Command("origin jobs", "origin.jobs.jobs_command", "Show the ingest jobs of an origin; cancel or retry one."),
     Command(
+        "origin unpublish",
+        "origin.jobs.unpublish_command",
+        "Take a title down, or put it back: its files and its master stay.",
+        ("content",),
+    ),
+    Command(
         "origin worker", "origin.jobs.work.worker_command", "Encode for the ingest jobs of an origin on another host."
     ),
     Command("origin", "origin.__main__", "Run the origin: serve the library of packaged titles."),

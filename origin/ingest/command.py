@@ -16,6 +16,7 @@ from kernel.settings.table import INTEGER, PATH, PATH_OR_OFF, TEXT, URL, choice,
 from origin.encode.profile import PRESETS, PROFILES
 from origin.ingest import metadata, subprocesses
 from origin.ingest.ingest_request import IngestRequest
+from origin.ingest.limit_settings import film_limits, limit_setting
 from origin.ingest.pipeline import IngestContext, ingest
 from origin.ingest.progress import Progress, show_progress
 from origin.ingest.timings import Timings
@@ -69,6 +70,11 @@ class IngestSettings:
     key_server_key_file: Path = setting(
         PATH, ".matinee/services/api.key", "File with the services' API key; absent: none is sent."
     )
+    ingest_max_length: float = limit_setting("ingest_max_length")
+    ingest_max_frames: int = limit_setting("ingest_max_frames")
+    ingest_max_streams: int = limit_setting("ingest_max_streams")
+    ingest_max_pixels: int = limit_setting("ingest_max_pixels")
+    ingest_max_output: int = limit_setting("ingest_max_output")
     timings: Path | None = setting(PATH_OR_OFF, "off", "JSON file for the wall and CPU time of each step.")
     ffmpeg: str | None = setting(TEXT, None, "The ffmpeg to run; not set: the packaged one, otherwise that on PATH.")
     ffprobe: str | None = setting(TEXT, None, "The ffprobe to run; not set: the packaged one, otherwise that on PATH.")
@@ -124,6 +130,7 @@ def _make_context(settings: IngestSettings, progress: Progress, timings: Timings
         progress=progress,
         timings=timings,
         keys=_key_source(settings),
+        limits=film_limits(settings),
     )
 
 

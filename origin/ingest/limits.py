@@ -20,7 +20,7 @@ class Limits(msgspec.Struct, frozen=True):
     streams: int = 128
     pixels: int = 8192 * 4352
     """Of the stored picture."""
-    output_bytes: int = 500 * 10**9
+    output_bytes: int = 512 << 30
     """Of all renditions together, at their peak rates."""
 
 

@@ -6,7 +6,7 @@ import contextlib
 import shutil
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from threading import Event
 
@@ -16,6 +16,7 @@ from origin.encode.source import counted
 from origin.ingest import probe
 from origin.ingest.describe_plan import describe_plan, describe_sound
 from origin.ingest.ingest_request import IngestRequest
+from origin.ingest.limits import Limits
 from origin.ingest.progress import Progress
 from origin.ingest.subprocesses import Programs
 from origin.ingest.timings import Timings
@@ -50,11 +51,13 @@ class IngestContext:
     timings: Timings
     keys: KeySource | None = None
     """Needed for encrypted titles only."""
+    limits: Limits = field(default_factory=Limits)
 
     def steps(self) -> FilmSteps:
         """The steps, with these parts."""
         keys = self.keys
-        return FilmSteps(self.programs, self.library, (lambda: keys) if keys is not None else no_keys, SystemClock.wall)
+        source = (lambda: keys) if keys is not None else no_keys
+        return FilmSteps(self.programs, self.library, source, SystemClock.wall, limits=self.limits)
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,8 @@ import msgspec
 
 from kernel.errors import BadSettings
 from kernel.settings.table import CIDR, DURATION, INTEGER, PATH, SIZE, SWITCH, TEXT, URL, setting
+from origin.ingest.limit_settings import limit_setting
+from origin.ingest.limits import Limits
 from system.database.engine import DatabaseAddress, read_address
 
 DATABASE = "jobs.sqlite3"
@@ -67,6 +69,11 @@ class JobSettings:
         CIDR, None, "Networks that are not public and where `ingest_hosts` may be all the same.", many=True
     )
     ingest_max_size: int = setting(SIZE, "128GiB", "The largest film that is taken in.", least=1)
+    ingest_max_length: float = limit_setting("ingest_max_length")
+    ingest_max_frames: int = limit_setting("ingest_max_frames")
+    ingest_max_streams: int = limit_setting("ingest_max_streams")
+    ingest_max_pixels: int = limit_setting("ingest_max_pixels")
+    ingest_max_output: int = limit_setting("ingest_max_output")
     max_uploads: int = setting(INTEGER, "200", "Unfinished uploads at a time.", least=1, most=1_000_000)
     upload_ttl: float = setting(DURATION, "1d", "How long an unfinished upload may be idle.", least=1)
     masters: bool = setting(SWITCH, "on", "Keep the films as masters in the store, so that they can be encoded again.")
@@ -108,11 +115,8 @@ class WorkerOptions(msgspec.Struct, frozen=True):
     worker: str
     home: str
     data: str
-    store: str
-    store_credentials: str | None
-    replica_store: str | None
-    cold_store: str | None
-    store_keys: str | None
+    stores: dict[str, str]
+    """Of `StoreLocations.to_texts`."""
     database: str | None
     database_password_file: str | None
     threads: int
@@ -126,6 +130,7 @@ class WorkerOptions(msgspec.Struct, frozen=True):
     masters: bool
     preset: str | None
     rungs: int
+    limits: Limits
     key_server: str
     key_server_key_file: str
     announce_catalogue: str | None

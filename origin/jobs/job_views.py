@@ -9,6 +9,7 @@ import msgspec
 from sqlalchemy import func, insert, select
 from sqlalchemy.exc import IntegrityError
 
+from origin.encode.source import Dropped
 from origin.jobs.alerts import AlertKind, alert_row
 from origin.jobs.job_graph import Step
 from origin.jobs.job_states import ENDED_JOBS, ContentStatus, JobState, StepState
@@ -64,6 +65,12 @@ class JobViews:
             query = select(jobs.c.job_id).where(jobs.c.content_id == content_id, jobs.c.state.not_in(ended))
             job_id = (await connection.execute(query.order_by(jobs.c.number.desc()).limit(1))).scalar()
         return await self.job(job_id) if job_id else None
+
+    async def latest_dropped(self, content_id: str) -> tuple[Dropped, ...]:
+        """What the latest planned job of a title leaves out."""
+        async with self._database.read() as connection:
+            query = select(jobs.c.plan).where(jobs.c.content_id == content_id, jobs.c.plan.is_not(None))
+            return _dropped((await connection.execute(query.order_by(jobs.c.number.desc()).limit(1))).scalar())
 
     async def list_jobs(self, states: Sequence[JobState], limit: int, before: int | None = None) -> list[JobView]:
         """The latest jobs in these states (all if none is given); `before` is the number of an earlier page's last."""
@@ -179,8 +186,19 @@ def _job(row: Mapping[Any, Any], found: Sequence[Mapping[Any, Any]]) -> JobView:
         detail=row["detail"],
         steps=tuple(_step(step) for step in found),
         number=row["number"],
+        dropped=_dropped(row["plan"]),
         home=row["home"],
     )
+
+
+class _Planned(msgspec.Struct):
+    """The part of an EncodePlan that views show."""
+
+    dropped: tuple[Dropped, ...] = ()
+
+
+def _dropped(plan: str | None) -> tuple[Dropped, ...]:
+    return msgspec.json.decode(plan, type=_Planned).dropped if plan else ()
 
 
 def _step(row: Mapping[Any, Any]) -> StepView:

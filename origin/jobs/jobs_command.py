@@ -54,7 +54,7 @@ async def _run(settings: JobsSettings, headers: Mapping[str, str]) -> int:
     async with aiohttp.ClientSession(headers=headers, timeout=TIMEOUT) as session:
         if settings.cancel or settings.retry:
             call = ("DELETE", settings.cancel) if settings.cancel else ("POST", f"{settings.retry}/retry")
-            done = await _ask(session, settings.origin, call[0], f"/content/jobs/{call[1]}")
+            done = await ask_origin(session, settings.origin, call[0], f"/content/jobs/{call[1]}")
             print(f"{done['jobId']} {done['status']}")
             return 0
         if settings.json:
@@ -72,17 +72,18 @@ async def _run(settings: JobsSettings, headers: Mapping[str, str]) -> int:
 
 async def _screen(session: aiohttp.ClientSession, settings: JobsSettings) -> Group:
     jobs = await _jobs(session, settings)
-    workers = (await _ask(session, settings.origin, "GET", "/content/workers"))["items"]
+    workers = (await ask_origin(session, settings.origin, "GET", "/content/workers"))["items"]
     return Group(jobs_table(jobs), Text(f"{len(workers)} workers seen in the last two minutes", style="dim"))
 
 
 async def _jobs(session: aiohttp.ClientSession, settings: JobsSettings) -> list[dict[str, Any]]:
     query = f"?limit={settings.limit}" + (f"&status={settings.status}" if settings.status else "")
-    found: list[dict[str, Any]] = (await _ask(session, settings.origin, "GET", f"/content/jobs{query}"))["items"]
+    found: list[dict[str, Any]] = (await ask_origin(session, settings.origin, "GET", f"/content/jobs{query}"))["items"]
     return found
 
 
-async def _ask(session: aiohttp.ClientSession, origin: str, method: str, path: str) -> dict[str, Any]:
+async def ask_origin(session: aiohttp.ClientSession, origin: str, method: str, path: str) -> dict[str, Any]:
+    """The answer of an origin's `/content/*`. Raises MatineeError with what it says, or that it says nothing."""
     body: dict[str, Any] | None = {} if method == "POST" else None
     try:
         async with session.request(method, origin + path, json=body) as got:

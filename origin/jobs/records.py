@@ -6,6 +6,7 @@ from typing import Any
 
 import msgspec
 
+from origin.encode.source import Dropped
 from origin.jobs.job_graph import Step
 from origin.jobs.job_states import ContentStatus, JobState, StepState
 from origin.jobs.retry_policy import FailureReason
@@ -93,6 +94,8 @@ class JobView(msgspec.Struct, frozen=True, rename="camel"):
     steps: tuple[StepView, ...]
     number: int
     """The order in which jobs were queued, the cursor of lists."""
+    dropped: tuple[Dropped, ...]
+    """Tracks of the film that are left out, once the encoding is planned."""
     home: str
     """The origin whose data folder holds the job's files."""
 

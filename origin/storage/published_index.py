@@ -31,7 +31,7 @@ log = structlog.get_logger("origin")
 MAX_OBJECTS = 400_000
 """Objects of all titles in memory; about 400 bytes each."""
 READS_AT_ONCE = 8
-PRIVATE_FIELDS = ("source", "recipe", "steering", "publications")
+PRIVATE_FIELDS = ("source", "recipe", "steering", "publications", "withdrawn")
 """How a title was made and is kept; not in `/library`."""
 
 
@@ -140,7 +140,9 @@ class PublishedIndex:
             if info is not None and info.tag == known.tag:
                 return known
         stored = await self._library.read_title(content_id)
-        return None if stored is None else await self._load(stored.record, stored.tag)
+        if stored is None or stored.record.withdrawn:
+            return None
+        return await self._load(stored.record, stored.tag)
 
     async def _load(self, record: TitleRecord, tag: str) -> _Title:
         """All objects of all publications: viewers who started earlier still play an earlier one."""
@@ -195,8 +197,9 @@ class PublishedIndex:
 
         await run_workers(work, min(READS_AT_ONCE, len(changed)))
         self._records = dict(sorted(records.items()))
-        body = msgspec.json.encode({"titles": [library_fields(record) for _, record in self._records.values()]})
-        return Listing(body, f'"{digest(body)[:32]}"', len(records))
+        published = [record for _, record in self._records.values() if not record.withdrawn]
+        body = msgspec.json.encode({"titles": [library_fields(record) for record in published]})
+        return Listing(body, f'"{digest(body)[:32]}"', len(published))
 
 
 def library_fields(record: TitleRecord) -> dict[str, object]:

@@ -167,7 +167,8 @@ class Publisher:
         """The conditional put. A change of the metadata in the meantime is no other publication: it is kept."""
         for _ in range(MAX_CHANGES):
             kept = base.record.kept() if base else ()
-            record = msgspec.structs.replace(title, publications=(*kept, ref))
+            withdrawn = base.record.withdrawn if base else ""  # a title that was taken down stays so
+            record = msgspec.structs.replace(title, publications=(*kept, ref), withdrawn=withdrawn)
             try:
                 await self._library.put_record(record, base.tag if base else ABSENT)
                 return record

@@ -134,6 +134,8 @@ class TitleRecord(msgspec.Struct, frozen=True, rename="camel"):
     text: tuple[TextRendition, ...] = ()
     publications: tuple[PublicationRef, ...] = ()
     """Those whose objects are kept, oldest first, the current one last; (): an older store's record, see `kept`."""
+    withdrawn: str = ""
+    """When an operator took it down, in ISO 8601: nobody can play it; "": it is published."""
 
     def kept(self) -> tuple[PublicationRef, ...]:
         """The publications whose objects are kept, the current one last."""

@@ -7,13 +7,13 @@ them is read from another.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
 
 from kernel.errors import BadSettings
-from kernel.settings.store_address import STORE, StoreAddress
+from kernel.settings.store_address import STORE, StoreAddress, parse_store
 from kernel.settings.table import PATH, TEXT, row_of, setting
 from origin.stores.bucket import open_bucket
 from origin.stores.encrypted_store import EncryptedStore
@@ -66,6 +66,39 @@ class HasStore(Protocol):
     def cold_store(self) -> StoreAddress | None: ...  # noqa: D102
     @property
     def store_keys(self) -> str | None: ...  # noqa: D102
+
+
+@dataclass(frozen=True, slots=True)
+class StoreLocations:
+    """Where the stores are, as a program that is started by another one opens them; a `HasStore`."""
+
+    store: StoreAddress
+    store_credentials: Path | None = None
+    replica_store: StoreAddress | None = None
+    cold_store: StoreAddress | None = None
+    store_keys: str | None = None
+
+    def to_texts(self) -> dict[str, str]:
+        """As JSON, with absolute paths; what is not set is left out. Holds no secrets: files do."""
+        given = {row.name: getattr(self, row.name) for row in fields(self)}
+        return {name: _absolute(value) for name, value in given.items() if value is not None}
+
+
+def locations_of(settings: HasStore) -> StoreLocations:
+    """Of the settings."""
+    return StoreLocations(**{row.name: getattr(settings, row.name) for row in fields(StoreLocations)})
+
+
+def parse_locations(texts: Mapping[str, str]) -> StoreLocations:
+    """What `to_texts` has made. Raises BadSettings."""
+    readers: dict[str, Callable[[str], Any]] = {"store_credentials": Path, "store_keys": str}
+    return StoreLocations(**{name: readers.get(name, parse_store)(text) for name, text in texts.items()})
+
+
+def _absolute(value: StoreAddress | Path | str) -> str:
+    if isinstance(value, StoreAddress):
+        return str(value if value.folder is None else value.folder.absolute())
+    return str(value.absolute() if isinstance(value, Path) else value)
 
 
 def store_setting(name: str) -> Any:

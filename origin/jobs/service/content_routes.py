@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from typing import Any, TypeVar
 
 import msgspec
@@ -12,29 +13,36 @@ from httpd.bounded_body import read_at_most
 from kernel.clock import Clock
 from kernel.documents import BadDocument, load_json
 from kernel.errors import BadRequest
+from origin.encode.source import DROP_SENTENCES, Dropped
 from origin.jobs.job_progress import job_progress
-from origin.jobs.job_states import JobState
+from origin.jobs.job_states import ContentStatus, JobState
 from origin.jobs.job_views import JobViews
 from origin.jobs.records import JobView
 from origin.jobs.service.api_door import ApiDoor
 from origin.jobs.service.ingest_service import IngestBody, IngestService, TranscodeBody
 from origin.jobs.service.job_events import JobEvents
+from origin.jobs.service.withdrawals import Withdrawals
 from system.clock import utc_timestamp
 
 MAX_BODY_BYTES = 64 << 10
 MAX_PAGE = 200
 WORKER_SECONDS = 120.0
 """A worker that has not asked for work for so long is not listed."""
+WITHDRAWN = "WITHDRAWN"
+"""The status of a title that an operator took down; the queue does not know of it, the library does."""
 T = TypeVar("T", bound=msgspec.Struct)
 
 
 class ContentRoutes:
     """The handlers."""
 
-    def __init__(self, service: IngestService, views: JobViews, events: JobEvents, clock: Clock) -> None:
+    def __init__(
+        self, service: IngestService, views: JobViews, events: JobEvents, withdrawals: Withdrawals, clock: Clock
+    ) -> None:
         self._service = service
         self._views = views
         self._events = events
+        self._withdrawals = withdrawals
         self._clock = clock
 
     def add_to(self, app: web.Application, door: ApiDoor) -> None:
@@ -50,6 +58,8 @@ class ContentRoutes:
             ("GET", "/content/alerts", self.list_alerts),
             ("GET", "/content/workers", self.list_workers),
             ("GET", "/content/{content}", self.show_title),
+            ("DELETE", "/content/{content}", self.withdraw),
+            ("POST", "/content/{content}/restore", self.restore),
         ):
             app.router.add_route(method, path, door.wrap(handler))
 
@@ -73,10 +83,26 @@ class ContentRoutes:
         shown: dict[str, Any] = {"contentId": found.content_id, "status": found.status, "title": found.title}
         if found.reason is not None:
             shown["reason"] = found.reason
+        if found.status is ContentStatus.PUBLISHED and await self._service.is_withdrawn(found.content_id):
+            shown["status"] = WITHDRAWN
+        dropped = await self._views.latest_dropped(found.content_id)
+        shown |= {"warnings": warnings_of(dropped)} if dropped else {}
         job = await self._views.active_job(found.content_id)
         if job is not None:
             shown |= {"jobId": job.job_id, "progress": round(self._progress(job).share, 4)}
         return _json(shown)
+
+    async def withdraw(self, request: web.Request) -> web.Response:
+        """`DELETE /content/{contentId}`."""
+        content_id = request.match_info["content"]
+        purged = await self._withdrawals.withdraw(content_id)
+        return _json({"contentId": content_id, "status": WITHDRAWN, "purged": purged})
+
+    async def restore(self, request: web.Request) -> web.Response:
+        """`POST /content/{contentId}/restore`."""
+        content_id = request.match_info["content"]
+        purged = await self._withdrawals.restore(content_id)
+        return _json({"contentId": content_id, "status": ContentStatus.PUBLISHED, "purged": purged})
 
     async def show_job(self, request: web.Request) -> web.Response:
         """`GET /content/jobs/{jobId}`."""
@@ -134,9 +160,15 @@ def job_fields(job: JobView, now: float, *, steps: bool = False) -> dict[str, An
     shown |= {"etaSeconds": round(found.eta, 1)} if found.eta is not None else {}
     shown |= {"reason": job.detail or job.reason, "reasonWord": job.reason} if job.reason is not None else {}
     shown |= {"finished": utc_timestamp(job.finished)} if job.finished is not None else {}
+    shown |= {"warnings": warnings_of(job.dropped)} if job.dropped else {}
     if steps:
         shown["steps"] = msgspec.to_builtins(job.steps)
     return shown
+
+
+def warnings_of(dropped: Iterable[Dropped]) -> list[dict[str, str]]:
+    """What of the film is not in the title: the track, the reason's word and its sentence."""
+    return [{"track": one.what, "reason": one.reason, "detail": DROP_SENTENCES[one.reason]} for one in dropped]
 
 
 async def read_body(request: web.Request, kind: type[T]) -> T:

@@ -9,7 +9,6 @@ import asyncio
 import contextlib
 import os
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
@@ -19,6 +18,7 @@ from aiohttp import web
 from kernel.clock import Clock
 from kernel.errors import BadRequest, BadSettings, Overloaded, StorageFailed
 from kernel.settings.store_address import StoreAddress
+from origin.ingest.limit_settings import film_limits
 from origin.jobs.adoption import Homes
 from origin.jobs.ingest_counts import IngestCounts
 from origin.jobs.job_settings import JobSettings, WorkerOptions, job_database
@@ -31,11 +31,13 @@ from origin.jobs.service.data_folder import lock_data, read_home
 from origin.jobs.service.ingest_service import IngestParts, IngestService, KeptMaster
 from origin.jobs.service.job_events import JobEvents
 from origin.jobs.service.upkeep import KeepTimes, Neighbours, Upkeep
+from origin.jobs.service.withdrawals import Withdrawals
 from origin.jobs.service.work_routes import WorkParts, WorkRoutes
+from origin.jobs.work.announce import Announcer
 from origin.jobs.work.job_folder import JobFolders
 from origin.jobs.work.local_workers import LocalWorkers
 from origin.storage.library import Library
-from origin.stores.open_store import HasStore
+from origin.stores.open_store import StoreLocations
 from origin.uploads.locations import LocationRules, allowed_file, check_location
 from origin.uploads.spool import Spool
 from origin.uploads.tus_protocol import Creation
@@ -54,24 +56,6 @@ IDLE_EXIT = 60.0
 """A worker process without work for so long ends; the next job starts one."""
 
 
-@dataclass(frozen=True, slots=True)
-class StorePlace:
-    """The origin's stores as worker processes open them."""
-
-    store: StoreAddress
-    store_credentials: Path | None = None
-    replica_store: StoreAddress | None = None
-    cold_store: StoreAddress | None = None
-    store_keys: str | None = None
-
-
-def place_of(settings: HasStore) -> StorePlace:
-    """Of the settings."""
-    return StorePlace(
-        settings.store, settings.store_credentials, settings.replica_store, settings.cold_store, settings.store_keys
-    )
-
-
 def default_data(store: StoreAddress) -> Path:
     """The default data folder: next to a store's folder."""
     if store.folder is None:
@@ -82,12 +66,12 @@ def default_data(store: StoreAddress) -> Path:
 class IngestApp:
     """The service. Raises BadSettings for settings that cannot be."""
 
-    def __init__(self, settings: JobSettings, place: StorePlace, library: Library, clock: Clock) -> None:
+    def __init__(self, settings: JobSettings, stores: StoreLocations, library: Library, clock: Clock) -> None:
         self._settings = settings
-        self._place = place
+        self._stores = stores
         self._library = library
         self._clock = clock
-        self.data = (settings.data or default_data(place.store)).absolute()
+        self.data = (settings.data or default_data(stores.store)).absolute()
         self._is_open = False
         self._locked: int | None = None
         self._api_key = read_api_key(settings.api_key_file)
@@ -148,7 +132,9 @@ class IngestApp:
 
     async def _find_published(self, content_id: str) -> KeptMaster | None:
         title = await self._library.title(content_id)
-        return KeptMaster(title.title, title.source if len(title.source) == 64 else "") if title else None
+        if title is None:
+            return None
+        return KeptMaster(title.title, title.source if len(title.source) == 64 else "", bool(title.withdrawn))
 
     def add_to(self, app: web.Application) -> None:
         """Add `/content/*`."""
@@ -156,7 +142,15 @@ class IngestApp:
         events = JobEvents(self.views, job_fields, self._clock, self.stopping)
         UploadRoutes(self._uploads, self._purpose).add_to(app, door.wrap)
         self._work_routes.add_to(app, door)
-        ContentRoutes(self._service, self.views, events, self._clock).add_to(app, door)
+        withdrawals = Withdrawals(self._library, self._announcer(), self._clock)
+        ContentRoutes(self._service, self.views, events, withdrawals, self._clock).add_to(app, door)
+
+    def _announcer(self) -> Announcer:
+        settings = self._settings
+        return Announcer(
+            settings.announce_catalogue, settings.key_server_key_file, settings.announce_control,
+            settings.announce_control_key_file, settings.push_region, settings.push_segments,
+        )  # fmt: skip
 
     async def _purpose(self, creation: Creation) -> tuple[str, str | None, str | None]:
         """What a new upload is for: a worker's result, else a film."""
@@ -247,17 +241,12 @@ class IngestApp:
 
     def _worker_options(self, worker: str) -> WorkerOptions:
         settings = self._settings
-        place = self._place
         return WorkerOptions(
             parent=os.getpid(),
             worker=worker,
             home=self.home,
             data=str(self.data),
-            store=_address(place.store) or "",
-            store_credentials=_text(place.store_credentials),
-            replica_store=_address(place.replica_store),
-            cold_store=_address(place.cold_store),
-            store_keys=place.store_keys,
+            stores=self._stores.to_texts(),
             database=settings.database,
             database_password_file=_text(settings.database_password_file),
             threads=settings.encoder_threads,
@@ -271,6 +260,7 @@ class IngestApp:
             masters=settings.masters,
             preset=settings.ingest_preset,
             rungs=settings.ingest_rungs,
+            limits=film_limits(settings),
             key_server=settings.key_server,
             key_server_key_file=str(settings.key_server_key_file.absolute()),
             announce_catalogue=settings.announce_catalogue,
@@ -282,12 +272,6 @@ class IngestApp:
             ffprobe=settings.ffprobe,
             packager=settings.packager,
         )
-
-
-def _address(address: StoreAddress | None) -> str | None:
-    if address is None:
-        return None
-    return str(address.folder.absolute() if address.folder is not None else address)
 
 
 def _text(path: Path | None) -> str | None:

@@ -67,6 +67,7 @@ class KeptMaster:
 
     title: str
     source: str
+    is_withdrawn: bool = False
 
 
 FindPublished = Callable[[str], Awaitable[KeptMaster | None]]
@@ -177,6 +178,11 @@ class IngestService:
             content_id, ContentStatus.PUBLISHED, None, published.title, {}, None, published.source or None, (),
             self._now(), 0.0, 0.0,
         )  # fmt: skip
+
+    async def is_withdrawn(self, content_id: str) -> bool:
+        """Whether an operator took the title down."""
+        published = await self._parts.find_published(content_id)
+        return published is not None and published.is_withdrawn
 
     async def job(self, job_id: str) -> JobView:
         """A job. Raises BadRequest (404)."""

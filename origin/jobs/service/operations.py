@@ -25,6 +25,7 @@ _JOB: dict[str, Any] = {
         "step": _TEXT,
         "etaSeconds": {"type": "number"},
         "reason": _TEXT,
+        "warnings": {"type": "array", "items": {"type": "object", "additionalProperties": _TEXT}},
     },
 }
 
@@ -37,6 +38,10 @@ def schema_of(kind: type[msgspec.Struct]) -> dict[str, Any]:
 
 def _of(*names: str) -> dict[str, Any]:
     return {"type": "object", "required": list(names), "properties": dict.fromkeys(names, _TEXT)}
+
+
+_TAKEN_DOWN = _of("contentId", "status", "purged")
+_TAKEN_DOWN["properties"] |= {"purged": {"type": "boolean"}}
 
 
 def _list(item: dict[str, Any]) -> dict[str, Any]:
@@ -64,6 +69,14 @@ OPERATIONS = (
     Operation(
         "GET", "/content/{contentId}", "The status of a title", response_schema=_of("contentId", "status"),
         errors=_NONE, security=_KEY,
+    ),
+    Operation(
+        "DELETE", "/content/{contentId}", "Take a title down: it is not deleted", response_schema=_TAKEN_DOWN,
+        errors=_NONE | {"502": "The catalogue or control was not told: repeat it"}, security=_KEY,
+    ),
+    Operation(
+        "POST", "/content/{contentId}/restore", "Put a title back that was taken down", response_schema=_TAKEN_DOWN,
+        errors=_NONE | {"502": "The catalogue or control was not told: repeat it"}, security=_KEY,
     ),
     Operation(
         "GET", "/content/jobs", "Jobs, the latest first",

@@ -17,7 +17,7 @@ from kernel.fetch_reasons import UpstreamReason
 from kernel.fleet.jobs import MAX_URLS
 from system.private_files import read_secret
 
-CATALOGUE_PATH, CONTROL_PATH = "/titles/announcements", "/v1/prefetches"
+CATALOGUE_PATH, CONTROL_PATH, PURGE_PATH = "/titles/announcements", "/v1/prefetches", "/v1/purges"
 TIMEOUT = aiohttp.ClientTimeout(total=20, sock_connect=3)
 _MAX_KEY_FILE = 4096
 _SEGMENT = re.compile(r"[^/]+/(\d{1,6})\.(?:m4s|ts)", re.ASCII)
@@ -47,6 +47,22 @@ class Announcer:
                 urls = [f"/cdn/{self.region}/{content_id}/{path}" for path in wanted]
                 for at in range(0, len(urls), MAX_URLS):
                     await _post(session, self.control + CONTROL_PATH, {"urls": urls[at : at + MAX_URLS]}, fields)
+
+    async def announce_withdrawal(self, content_id: str) -> bool:
+        """Have the catalogue read the library, and control purge the title from edges and shields.
+
+        Returns whether there was a control to tell. Raises UpstreamFailed, BadSettings.
+        """
+        async with aiohttp.ClientSession(timeout=TIMEOUT) as session:
+            if self.catalogue is not None:
+                fields = _authorization(self.catalogue_key_file, "key_server_key_file")
+                await _post(session, self.catalogue + CATALOGUE_PATH, {"contentId": content_id}, fields)
+            if self.control is not None:
+                fields = _authorization(self.control_key_file, "announce_control_key_file")
+                # A purge is for every region: edges keep no region in their keys.
+                purge = {"prefixes": [f"/cdn/{self.region}/{content_id}/"]}
+                await _post(session, self.control + PURGE_PATH, purge, fields)
+        return self.control is not None
 
 
 def paths_to_push(paths: Sequence[str], segments: int) -> list[str]:

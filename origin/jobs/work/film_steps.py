@@ -221,6 +221,8 @@ class FilmSteps:
         title = self.library.title(content_id)
         if title is None:
             raise Bug(f"{content_id} is to be announced and is not published")
+        if title.withdrawn:
+            return
         paths = [record.path for record in self.library.current(title).objects()]
         asyncio.run(self.announcer.announce(content_id, paths))
 

@@ -11,7 +11,6 @@ import msgspec
 
 from kernel.errors import Bug
 from kernel.media.content_keys import EncryptionScheme
-from kernel.settings.store_address import parse_store
 from origin.encode.plan import EncodePlan
 from origin.ingest.ingest_request import IngestRequest
 from origin.ingest.subprocesses import find_programs
@@ -26,7 +25,7 @@ from origin.jobs.work.receive import Reception
 from origin.jobs.work.step_outcome import Report, StepOutcome
 from origin.package.key_client import open_key_server
 from origin.storage.blocking_library import BlockingLibrary
-from origin.stores.open_store import open_store
+from origin.stores.open_store import open_store, parse_locations
 from origin.uploads.fetch import FetchLimits
 from origin.uploads.locations import LocationRules
 from origin.uploads.spool import Spool
@@ -107,17 +106,6 @@ def run_step(
     report(1.0)
 
 
-class _StoreOptions:
-    """A worker's options as the settings of stores."""
-
-    def __init__(self, options: WorkerOptions) -> None:
-        self.store = parse_store(options.store)
-        self.store_credentials = Path(options.store_credentials) if options.store_credentials else None
-        self.replica_store = parse_store(options.replica_store) if options.replica_store else None
-        self.cold_store = parse_store(options.cold_store) if options.cold_store else None
-        self.store_keys = options.store_keys
-
-
 def open_runner(options: WorkerOptions, environment: Mapping[str, str]) -> LocalRunner:
     """The runner of a worker process. Raises BadSettings."""
     programs = find_programs(
@@ -125,8 +113,8 @@ def open_runner(options: WorkerOptions, environment: Mapping[str, str]) -> Local
         options.ffprobe or environment.get("FFPROBE"),
         options.packager or environment.get("PACKAGER"),
     )
-    credentials = Path(options.store_credentials) if options.store_credentials else None
-    store = open_store(_StoreOptions(options), environment)
+    stores = parse_locations(options.stores)
+    store = open_store(stores, environment)
     data = Path(options.data)
     key_file = Path(options.key_server_key_file)
     control_key = Path(options.announce_control_key_file) if options.announce_control_key_file else None
@@ -143,12 +131,12 @@ def open_runner(options: WorkerOptions, environment: Mapping[str, str]) -> Local
     return LocalRunner(
         JobFolders(data / "work"),
         Reception(
-            Spool(data / "uploads"), store, rules, FetchLimits(options.max_size), options.masters, credentials,
-            environment,
+            Spool(data / "uploads"), store, rules, FetchLimits(options.max_size), options.masters,
+            stores.store_credentials, environment,
         ),
         FilmSteps(
             programs, BlockingLibrary(store), lambda: open_key_server(options.key_server, key_file),
-            SystemClock.wall, announcer, options.threads,
+            SystemClock.wall, announcer, options.threads, options.limits,
         ),
         EncodeTools(programs, options.threads),
         options.preset,

@@ -6,7 +6,7 @@ from kernel.errors import BadSettings
 from kernel.settings.table import resolve
 from origin.settings import OriginSettings
 from origin.stores.encrypted_store import EncryptedStore
-from origin.stores.open_store import StoreEvents, open_store, open_stores
+from origin.stores.open_store import StoreEvents, locations_of, open_store, open_stores, parse_locations
 from system.sealing import make_key_line
 
 
@@ -18,6 +18,15 @@ async def test_a_folder_alone(tmp_path):
     stores = open_stores(settings(store=tmp_path / "a"), {})
     assert stores.store is stores.hot
     assert (stores.replica, stores.cold, stores.keys, stores.folders) == (None, None, (), (tmp_path / "a",))
+
+
+def test_a_program_that_is_started_opens_the_same_stores(tmp_path, monkeypatch):
+    """Whatever its working folder is; what is not set stays so."""
+    monkeypatch.chdir(tmp_path)
+    given = locations_of(settings(store="a", replica_store="s3://vod/r", store_keys="env:KEYS"))
+    read = parse_locations(given.to_texts())
+    assert read == locations_of(settings(store=tmp_path / "a", replica_store="s3://vod/r", store_keys="env:KEYS"))
+    assert (read.cold_store, read.store_credentials) == (None, None)
 
 
 async def test_everything_at_once(tmp_path, s3_server):

@@ -11,11 +11,12 @@ from kernel.settings.store_address import StoreAddress
 from kernel.settings.table import resolve
 from origin.app import build_app
 from origin.jobs.job_graph import StepKind, job_steps
-from origin.jobs.service.ingest_app import IngestApp, StorePlace
+from origin.jobs.service.ingest_app import IngestApp
 from origin.serve.access_log import AccessLog
 from origin.settings import OriginSettings
 from origin.storage.library import Library
 from origin.stores.folder import open_folder
+from origin.stores.open_store import StoreLocations
 from system.clock import SystemClock
 from tests.origin.encode.plans import make_plan
 
@@ -31,7 +32,7 @@ class Origin:
         flags = {"listen": ["127.0.0.1:0"], "store": [str(folder / "store")], "ingest_folders": [str(self.films)]}
         settings = resolve(OriginSettings, flags=flags)
         self.settings = dataclasses.replace(settings, **({"workers": 0, "drain": 1.0} | more))
-        place = StorePlace(StoreAddress(folder / "store"))
+        place = StoreLocations(StoreAddress(folder / "store"))
         self.ingest = IngestApp(self.settings, place, Library(self.store), SystemClock())
         self.app = build_app(self.settings, self.store, AccessLog(None, str), ingest=self.ingest)
 

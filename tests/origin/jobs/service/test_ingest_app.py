@@ -8,7 +8,8 @@ import pytest
 from kernel.errors import BadSettings, StorageFailed
 from kernel.settings.store_address import StoreAddress
 from origin.jobs.job_graph import StepKind
-from origin.jobs.service.ingest_app import IngestApp, StorePlace
+from origin.jobs.service.ingest_app import IngestApp
+from origin.stores.open_store import StoreLocations
 from system.clock import SystemClock
 from tests.origin.jobs.service.conftest import until
 from tests.origin.jobs.service.test_content_routes import ingest
@@ -34,14 +35,14 @@ async def test_steps_of_killed_workers_are_free_after_a_start(start_origin):
 async def test_a_database_that_is_away_leaves_the_rest(origin):
     """It is said in the log, and tried again."""
     settings = dataclasses.replace(origin.settings, database="postgresql://127.0.0.1:1/none", data=None)
-    place = StorePlace(StoreAddress(origin.films / "other"))
+    place = StoreLocations(StoreAddress(origin.films / "other"))
     app = IngestApp(settings, place, None, SystemClock())
     assert not await app.try_open()
     await app.close()
 
 
 def test_settings_that_cannot_be(origin, tmp_path):
-    place = StorePlace(StoreAddress(tmp_path / "s"))
+    place = StoreLocations(StoreAddress(tmp_path / "s"))
     with pytest.raises(BadSettings, match="database"):
         IngestApp(dataclasses.replace(origin.settings, database="file.sqlite3"), place, None, SystemClock())
     (tmp_path / "file").write_text("x")
