@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
 
-from cache.body import Body, Pieces, make_body
+from cache.body import Body, Chunk, Pieces, make_body
 from cache.counts import CacheCounts
 from cache.disk.disk_loader import DiskLoader
 from cache.disk.recovery import RecoveredObjects
@@ -106,11 +106,12 @@ class SegmentCache:
         disk = self.tiers.disk
         return max(self.tiers.ram.budget, disk.budget if disk is not None else 0) // 2
 
-    def assemble(self, pieces: Sequence[bytes]) -> Body:
+    def assemble(self, pieces: Sequence[Chunk]) -> Body:
         """The complete body in the form that `store` handles at the least cost."""
         if self.disk is None:
             return make_body(pieces, files=self.files)
-        return pieces[0] if len(pieces) == 1 else Pieces(pieces)
+        only = pieces[0] if len(pieces) == 1 else None
+        return only if isinstance(only, bytes) else Pieces(pieces)
 
     def store(self, entry: Entry, body: Body) -> bool:
         """Store a complete response in place of the alternate it replaces; False when no tier has room for it.

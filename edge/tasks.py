@@ -4,11 +4,20 @@ reported."""
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import os
 from collections.abc import Awaitable, Callable, Coroutine
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar
 
 T = TypeVar("T")
+
+
+def _yield_to_the_loop() -> None:
+    """Let this thread not preempt the event loop whenever it gets work: the loop would soon wait for the interpreter's
+    lock. It runs as soon as the loop waits, or after its time slice."""
+    with contextlib.suppress(OSError):
+        os.sched_setscheduler(0, os.SCHED_BATCH, os.sched_param(0))
 
 
 class TaskOwner:
@@ -17,7 +26,7 @@ class TaskOwner:
     def __init__(self, failed: Callable[[BaseException], object], threads: int = 4) -> None:
         self._failed = failed
         self._tasks: set[asyncio.Task[None]] = set()
-        self._threads = ThreadPoolExecutor(threads, thread_name_prefix="disk")
+        self._threads = ThreadPoolExecutor(threads, thread_name_prefix="disk", initializer=_yield_to_the_loop)
 
     def __len__(self) -> int:
         return len(self._tasks)

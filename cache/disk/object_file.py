@@ -21,7 +21,7 @@ from typing import Any, cast
 import msgspec
 import xxhash
 
-from cache.body import DiskBody, write_all
+from cache.body import Chunk, DiskBody, write_all
 from cache.entry import Vary, vary_of
 
 MAGIC = b"MTNO"
@@ -41,7 +41,7 @@ class Damaged(Exception):
     """The file is incomplete, changed or another object's; `str()` says what is wrong."""
 
 
-def write_object(path: str | Path, head: dict[str, object], pieces: Sequence[bytes | memoryview]) -> int:
+def write_object(path: str | Path, head: dict[str, object], pieces: Sequence[Chunk]) -> int:
     """Write an object at `path`, replacing the rest of an interrupted write. `pieces` are the body.
 
     Returns a file descriptor that is open for reading too. Raises OSError."""
@@ -59,7 +59,7 @@ def write_object(path: str | Path, head: dict[str, object], pieces: Sequence[byt
     return fd
 
 
-def _sums(pieces: Sequence[bytes | memoryview]) -> Iterator[int]:
+def _sums(pieces: Sequence[Chunk]) -> Iterator[int]:
     """The checksum of each block, independent of how the body is cut into pieces."""
     partial, room = xxhash.xxh3_64(), BLOCK
     for piece in pieces:

@@ -16,7 +16,7 @@ from typing import Any
 
 import xxhash
 
-from cache.body import MIN_FILE_BYTES, Body, DiskBody, Pieces, can_keep_open, view
+from cache.body import MIN_FILE_BYTES, Body, Chunk, DiskBody, Pieces, can_keep_open, view
 from cache.disk.folder import Folder
 from cache.disk.journal import Journal
 from cache.disk.object_file import Damaged, FileOf, open_body, read_head, read_object, write_object
@@ -189,12 +189,12 @@ class DiskTier:
         """Write a renewed head beside the object file, which stays as it is. Raises like `write`."""
         os.close(self._write(name, name + HEAD, head, ()))
 
-    def _write(self, name: str, file: str, head: Head, pieces: Sequence[bytes | memoryview]) -> int:
+    def _write(self, name: str, file: str, head: Head, pieces: Sequence[Chunk]) -> int:
         """Write and rename the file, then record it in the index: only files in the index are objects at a start."""
         with self._change():
             return self._write_file(name, file, head, pieces)
 
-    def _write_file(self, name: str, file: str, head: Head, pieces: Sequence[bytes | memoryview]) -> int:
+    def _write_file(self, name: str, file: str, head: Head, pieces: Sequence[Chunk]) -> int:
         temporary, path, fd = f"{self.folder}/tmp/{file}", f"{self.folder}/objects/{file[:2]}/{file}", -1  # noqa: S108 (our own)
         try:
             if not self._folder.is_ours():

@@ -13,7 +13,7 @@ from bisect import bisect_right
 from collections.abc import Callable, Mapping
 from typing import Protocol
 
-from cache.body import Body, Pieces, view
+from cache.body import Body, Chunk, Pieces, view
 from cache.entry import Entry
 from cache.fills.fill_state import ENDED, TRANSITIONS, FillEvent, FillState
 from kernel.errors import Bug, MatineeError
@@ -129,7 +129,7 @@ class Fill:
         self.pause: Callable[[], object] | None = None
         self.resume: Callable[[], object] | None = None
         self._pausing = False
-        self._chunks: list[bytes] = []
+        self._chunks: list[Chunk] = []
         self._ends: list[int] = []
 
     def __repr__(self) -> str:
@@ -239,7 +239,7 @@ class Fill:
             for reader in tuple(self.readers):
                 reader.on_interim(head)
 
-    def append_body(self, data: bytes) -> None:
+    def append_body(self, data: Chunk) -> None:
         """Append bytes of the body and notify readers."""
         self._chunks.append(data)
         self.received += len(data)
@@ -262,7 +262,7 @@ class Fill:
             self.stop_keeping(FillEvent.PURGED)
         self.purged = True
 
-    def end(self) -> list[bytes] | None:
+    def end(self) -> list[Chunk] | None:
         """The body is complete. Returns its pieces if it is to be stored: then call `set_body` with them joined."""
         kept = self.state is FillState.FILLING
         self._apply(FillEvent.END)

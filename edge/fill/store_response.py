@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from cache.body import Chunk
 from cache.cache import SegmentCache, TaskRunner
 from cache.entry import OBJECT_OVERHEAD_BYTES, Entry
 from cache.fills.fill import Fill
@@ -66,7 +67,7 @@ class ResponseHandler:
         unsteady: UnsteadyObjects,
     ) -> None:
         self._cache, self._clock = cache, clock
-        self._counts = counts
+        self._counts, self._task_runner = counts, task_runner
         self._max_object = max_object
         self._bytes_buffered = self._promised = 0
         self._unsteady = unsteady
@@ -289,7 +290,7 @@ class ResponseHandler:
             frees = waiters_to_release(fill, entry, decision, part, route)
             fill.receive_head(entry, kept=decision.kept, why=release_reason(decision), frees=frees)
 
-            def flow(data: bytes) -> None:
+            def flow(data: Chunk) -> None:
                 nonlocal kept
                 self._counts.bytes_filled += len(data)
                 fill.append_body(data)
@@ -301,7 +302,7 @@ class ResponseHandler:
             await exchange.read_body(flow)
             self._finish(fill, entry)
         finally:
-            lag.stop()
+            lag.detach()
             self._bytes_buffered -= kept
             self._promised -= promised
 
@@ -320,7 +321,7 @@ class ResponseHandler:
 
     def _finish(self, fill: Fill, entry: Entry) -> None:
         """Store the whole body, then tell the readers."""
-        pieces = fill.end()
+        pieces, readers, had_length = fill.end(), tuple(fill.readers), entry.length is not None
         if pieces is not None:
             body = self._cache.assemble(pieces)
             entry.length, entry.prepared = len(body), None
@@ -330,6 +331,16 @@ class ResponseHandler:
             self._cache.forget(fill.stale)  # a response that may not be stored replaced it
         self._cache.end_fill(fill)
         fill.notify_end()
+        if had_length and any(reader.position < fill.received for reader in readers):
+            self._task_runner.spawn(self._read_from_file(fill, entry))
+
+    async def _read_from_file(self, fill: Fill, entry: Entry) -> None:
+        """Once the body is written to disk, let readers that are behind read it from there: a slow one would hold it in
+        memory."""
+        await self._cache.wait_written(entry)
+        body = entry.body or self._cache.reopen_body(entry, self._clock.mono())
+        if body is not None:
+            fill.set_body(body)
 
 
 def _shared_fields(fill: Fill, fields: Fields, verdict: Verdict) -> Fields:
@@ -351,7 +362,7 @@ def _may_pass_through(fill: Fill, request: Mapping[bytes, bytes], asking: frozen
     return fill.purged and not fill.shared and not asking.isdisjoint(request)
 
 
-def _discard(data: bytes) -> None:
+def _discard(data: Chunk) -> None:
     """Discard the body of a 304: it must not have one."""
     del data
 
@@ -379,6 +390,11 @@ class SlowReaderLimit:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
+
+    def detach(self) -> None:
+        """The body has ended. Break the circle, or the body would be held until the garbage collector finds it."""
+        self.stop()
+        self._fill.pause = self._fill.resume = None
 
     def _watch(self) -> None:
         self._timer = self._clock.call_later(MAX_LAG_SECONDS, self._check_lag)

@@ -12,7 +12,7 @@ from collections import deque
 from collections.abc import Mapping
 from typing import Protocol
 
-from cache.body import Body, view
+from cache.body import Body, DiskBody, MemoryFile, view
 from cache.cache import SegmentCache
 from cache.entry import OBJECT_OVERHEAD_BYTES, Entry
 from cache.fills.fill import Fill
@@ -268,16 +268,14 @@ class PendingResponse:
 
     def _fill_status(self, fill: Fill) -> bytes:
         stored = fill.state is FillState.FILLING and not self.collapsed and not fill.unsure
-        entry = fill.entry
+        entry, why, collapsed = fill.entry, self.why_forwarded, self.collapsed
         status = entry.status if entry is not None and (entry.status != 200 or self.status != 200) else None
-        why, collapsed = self.why_forwarded, self.collapsed
         detail = PREFETCH if SEC_PURPOSE in self.request.fields else b"" if collapsed else fill.unsure
         return forwarded(self.context.node.name, why, status=status, stored=stored, collapsed=collapsed, detail=detail)
 
     def _take_leader_lines(self, fill: Fill | None) -> None:
         """Take over the header lines that only the leader of the fetch gets."""
-        if fill is not None and fill.leader is self:
-            self.leader_lines = fill.leader_only_headers
+        self.leader_lines = fill.leader_only_headers if fill is not None and fill.leader is self else self.leader_lines
 
     def on_bytes(self) -> None:
         """Write more of the body."""
@@ -296,6 +294,9 @@ class PendingResponse:
         while not connection.paused:
             if self.position == self.stop and self._sections:
                 self._next_section()
+                continue
+            if isinstance(fill.body, MemoryFile | DiskBody) and self.stop is not None and self.position < self.stop:
+                self._send_from_file(fill.body, fill.base, self.stop)
                 continue
             limit = WRITE_BYTES if self.stop is None else min(WRITE_BYTES, self.stop - self.position)
             data = fill.read(self.position, limit) if limit else None
@@ -317,6 +318,12 @@ class PendingResponse:
                 connection.write(b"0\r\n\r\n")
             self.leave_fill()
             self.finish(self.outcome())
+
+    def _send_from_file(self, body: Body, base: int, stop: int) -> None:
+        """Send what is left up to `stop`: the body was stored while this viewer was behind."""
+        first, self.position = self.position, stop
+        self.add_sent(stop - first)
+        self.connection.send(b"", body, first - base, stop - base)
 
     def _next_section(self) -> None:
         section = self._sections.popleft()
@@ -469,9 +476,8 @@ class PendingResponse:
             status = 504  # a stored response exists and must not be used (RFC 9111 §5.2.2.2)
         node, request = self.context.node, self.request
         own = forwarded(node.name, self.why_forwarded, collapsed=self.collapsed, detail=reason.encode())
-        date = format_date(self.context.clock.wall())
         lines = self.transaction.routed.route.lines_for(request.fields) + node.via
-        lines += b"Date: %s\r\nCache-Status: %s\r\n" % (date, own)
+        lines += b"Date: %s\r\nCache-Status: %s\r\n" % (format_date(self.context.clock.wall()), own)
         self.connection.settle_keep_alive(request)
         lines += connection_line(request)
         if isinstance(error, Overloaded):
@@ -484,6 +490,7 @@ class PendingResponse:
     def finish(self, outcome: Outcome) -> None:
         """Record the complete response and let the connection take its next request."""
         self._move(ResponseEvent.END)
+        self.fill = None  # the connection refers to this response until its next one
         self._record(self.status, outcome, None)
         self.connection.done()
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 
+from cache.body import Chunk
 from cache.cache import SegmentCache, TaskRunner
 from cache.entry import Entry
 from cache.fills.fill import Fill
@@ -82,7 +83,7 @@ class SlicedObjects:
     async def receive(self, fetch: SliceFetch, exchange: Exchange) -> None:
         """Receive the stream into slices, to its end or to where no consumer needs it."""
 
-        def counted(data: bytes) -> None:
+        def counted(data: Chunk) -> None:
             self._counts.bytes_filled += len(data)
             fetch.on_bytes(data)
 

@@ -14,7 +14,7 @@ from collections.abc import Callable
 from enum import StrEnum
 from typing import Protocol
 
-from cache.body import Body
+from cache.body import Body, Chunk
 from cache.cache import SegmentCache
 from cache.entry import Entry
 from cache.fills.fill import Fill
@@ -61,7 +61,7 @@ class FetchedObject(Protocol):
     def can_skip(self, number: int) -> bool:
         """Whether a fetch of the whole object may discard a slice."""
 
-    def store(self, entry: Entry, pieces: list[bytes], fill: Fill, fetch: SliceFetch) -> None:
+    def store(self, entry: Entry, pieces: list[Chunk], fill: Fill, fetch: SliceFetch) -> None:
         """Store a slice, or a piece of one."""
 
     def on_fetch_ended(self, fetch: SliceFetch) -> None:
@@ -96,7 +96,7 @@ class SliceFetch:
         self._retries = RetryLimit()
         self._fill: Fill | None = None
         self._skipping = False
-        self._queue: deque[bytes] = deque()
+        self._queue: deque[Chunk] = deque()
         self._exchange: Exchange | None = None
         self._paused = self._advancing = False
         self._drained: asyncio.Future[None] | None = None
@@ -175,7 +175,7 @@ class SliceFetch:
         self._release(number, fill)
         fill.notify_end()
 
-    async def receive(self, exchange: Exchange, sink: Callable[[bytes], object]) -> None:
+    async def receive(self, exchange: Exchange, sink: Callable[[Chunk], object]) -> None:
         """Receive the stream (through `sink`) to its end, or to where no consumer needs it; UpstreamFailed if it
         breaks."""
         try:
@@ -185,7 +185,7 @@ class SliceFetch:
                 self._drained = asyncio.get_running_loop().create_future()
                 await self._drained
 
-    def on_bytes(self, data: bytes) -> None:
+    def on_bytes(self, data: Chunk) -> None:
         """Queue a chunk of the stream."""
         if self._surplus:
             data, self._surplus = data[self._surplus :], max(0, self._surplus - len(data))

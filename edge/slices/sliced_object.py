@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from typing import Protocol
 
-from cache.body import Body, view
+from cache.body import Body, Chunk, view
 from cache.cache import SegmentCache
 from cache.entry import Entry
 from cache.fills.fill import Fill
@@ -276,7 +276,7 @@ class SlicedObject:
             return True
         return self.total > self.cache.max_sliced_bytes and not self.is_needed(number)
 
-    def store(self, entry: Entry, pieces: list[bytes], fill: Fill, fetch: SliceFetch) -> None:
+    def store(self, entry: Entry, pieces: list[Chunk], fill: Fill, fetch: SliceFetch) -> None:
         """Store a slice, or a piece of one, if the cache still holds its object."""
         body = self.cache.assemble(pieces)
         fill.set_body(body)

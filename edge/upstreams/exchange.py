@@ -14,6 +14,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
+from cache.body import Chunk
 from edge.upstreams.http1_client import UpstreamConnection
 from kernel.clock import Clock, Timer
 from kernel.errors import UpstreamFailed
@@ -65,8 +66,8 @@ class Exchange:
         self.connection: UpstreamConnection | None = None
         self._headed: asyncio.Future[None] = loop.create_future()
         self._ended: asyncio.Future[None] = loop.create_future()
-        self._sink: Callable[[bytes], object] | None = None
-        self._early: list[bytes] = []
+        self._sink: Callable[[Chunk], object] | None = None
+        self._early: list[Chunk] = []
         self._clock = clock
         self._timeouts = timeouts
         self._first_byte = timeouts.first_byte
@@ -98,7 +99,7 @@ class Exchange:
         """Wait for the head. Raises UpstreamFailed if there will be none."""
         await self._headed
 
-    async def read_body(self, sink: Callable[[bytes], object]) -> None:
+    async def read_body(self, sink: Callable[[Chunk], object]) -> None:
         """Pass the body to `sink` in pieces until its end. Raises UpstreamFailed if it is cut off."""
         early, self._early = self._early, []
         while early:
@@ -129,6 +130,7 @@ class Exchange:
 
     def close(self) -> None:
         """End the exchange; an unfinished response's connection is aborted."""
+        self._sink = None  # it refers to the fill, and the body would be held until the garbage collector runs
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
@@ -209,7 +211,7 @@ class Exchange:
         left, _ = self._left_of_all(self._moved)
         self._arm_timer(max(0.0, min(self._timeouts.idle, left)))
 
-    def on_body(self, data: bytes) -> None:
+    def on_body(self, data: Chunk) -> None:
         """A piece of the body."""
         self._moved = self._clock.mono()
         self._received += len(data)

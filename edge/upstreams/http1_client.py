@@ -16,10 +16,12 @@ from typing import Any, Protocol, cast
 
 import httptools
 
+from cache.body import Chunk
 from edge.wire.upload import Upload
 from kernel.errors import UpstreamFailed
 from kernel.fetch_reasons import UpstreamReason
 from kernel.http.message import Fields, members, values
+from system.read_buffers import SLACK_BYTES, ReadBuffers
 
 NO_BODY = frozenset((204, 304))
 _LENGTH = re.compile(rb"[0-9]{1,15}")
@@ -75,6 +77,15 @@ MAX_FIELDS = 200
 MAX_INTERIM_RESPONSES = 32
 FRAMING_FREE = 16
 """Bytes of chunk framing per piece of a body that do not count towards MAX_HEAD_BYTES."""
+MIN_BUFFERED_BYTES = 48 * 1024
+"""Bytes still to come of a body from which on it is read into a buffer of its own; fewer are copied."""
+HEAD_READ_BYTES = 16 * 1024
+"""Bytes read at a time before a response has begun: what follows its head is copied once more."""
+READ_BYTES = 256 * 1024
+"""Bytes read at a time: they are still in the CPU's cache when they are sent on."""
+_shared = memoryview(bytearray(READ_BYTES))
+"""Read into and copied from within one call of the loop."""
+_buffers = ReadBuffers()
 
 _VALUE = re.compile(rb"[\t\x20-\x7e\x80-\xff]*")
 
@@ -88,7 +99,7 @@ class ResponseListener(Protocol):
     def on_head(self, status: int, fields: Fields, length: int | None) -> None:
         """The head is complete; `length` of the body if known."""
 
-    def on_body(self, data: bytes) -> None:
+    def on_body(self, data: Chunk) -> None:
         """A piece of the body."""
 
     def on_end(self) -> None:
@@ -98,10 +109,12 @@ class ResponseListener(Protocol):
         """The response will not be complete."""
 
 
-class UpstreamConnection(asyncio.Protocol):
+class UpstreamConnection(asyncio.BufferedProtocol):
     """One connection to an upstream, with one exchange at a time. `secure`: over TLS.
 
-    `released` is called when it is idle again, `lost` when it is closed.
+    `released` is called when it is idle again, `lost` when it is closed. The socket is read into buffers of ours: a
+    large body of known length into the memory that its readers and the disk get it from, all else through one that
+    every connection shares.
     """
 
     def __init__(
@@ -129,6 +142,8 @@ class UpstreamConnection(asyncio.Protocol):
         self._interims = 0
         self._counted = 0
         self._left = 0  # bytes still to come of a body of known length: they need no parser
+        self._buffer: memoryview | None = None  # what the body is read into, from `_filled` on
+        self._filled = 0
         self._head_done = False
         self._error: UpstreamFailed | None = None
         self._idle = self._surplus = self._held = False
@@ -154,6 +169,7 @@ class UpstreamConnection(asyncio.Protocol):
         self._bodyless = head_only
         self._begun = self.ends_at_close = self._head_done = False
         self._counted = self._interims = self._left = 0
+        self._buffer = None
         self._fields = []
         self._parser = httptools.HttpResponseParser(self)
         self._handed = sum(map(len, request))
@@ -238,7 +254,31 @@ class UpstreamConnection(asyncio.Protocol):
         if self.on_request_taken is not None and self._answer is not None and not self._head_done:
             self.on_request_taken()
 
-    def data_received(self, data: bytes) -> None:
+    def get_buffer(self, sizehint: int) -> memoryview:
+        """What the next read goes into: the buffer of the body, or the shared one, a little of it for a head."""
+        del sizehint
+        left = self._left
+        if left < MIN_BUFFERED_BYTES and self._buffer is None:
+            return _shared if self._begun else _shared[:HEAD_READ_BYTES]
+        if self._buffer is None:
+            self._buffer, self._filled = _buffers.acquire(left), 0
+        room = len(self._buffer) - SLACK_BYTES - self._filled
+        # Read beyond the end of the body too: surplus bytes must not wait for the next request.
+        wanted = min(room if room < left else left + SLACK_BYTES, READ_BYTES)
+        return self._buffer[self._filled : self._filled + wanted]
+
+    def buffer_updated(self, nbytes: int) -> None:
+        """So many bytes were read into the buffer."""
+        buffer = self._buffer
+        if buffer is None:
+            self.data_received(bytes(_shared[:nbytes]))
+            return
+        first, self._filled = self._filled, self._filled + nbytes
+        if self._filled >= len(buffer) - SLACK_BYTES or nbytes >= self._left:
+            self._buffer = None
+        self.data_received(buffer[first : self._filled])
+
+    def data_received(self, data: Chunk) -> None:
         """Parse what arrived and pass it on."""
         if self._answer is None:
             self.abort()  # unsolicited bytes: the next request must not get them
@@ -262,7 +302,7 @@ class UpstreamConnection(asyncio.Protocol):
         else:
             self._finish_read()
 
-    def _read_body_bytes(self, data: bytes) -> None:
+    def _read_body_bytes(self, data: Chunk) -> None:
         """More of a body of known length: it is neither parsed nor copied."""
         answer, left = self._answer, self._left
         self._left = max(0, left - len(data))

@@ -89,6 +89,9 @@ RESERVED_DESCRIPTORS = 64
 """The last file descriptors of the process, reserved for the disk and the admin port."""
 
 
+DialFactory = Callable[[], asyncio.BaseProtocol]
+
+
 class Listener(Protocol):
     """A bound address."""
 
@@ -110,7 +113,7 @@ class Network(Protocol):
         """
 
     async def dial(
-        self, address: Address, factory: Factory, tls: ssl.SSLContext | None = None, name: str | None = None
+        self, address: Address, factory: DialFactory, tls: ssl.SSLContext | None = None, name: str | None = None
     ) -> tuple[asyncio.BaseTransport, asyncio.BaseProtocol]:
         """Connect. Raises OSError on failure; the caller bounds the time.
 
@@ -136,7 +139,7 @@ class LoopNetwork:
         return Acceptor(bind(addresses, self._backlog), factory, tls, door or OpenDoor(), address.host)
 
     async def dial(
-        self, address: Address, factory: Factory, tls: ssl.SSLContext | None = None, name: str | None = None
+        self, address: Address, factory: DialFactory, tls: ssl.SSLContext | None = None, name: str | None = None
     ) -> tuple[asyncio.BaseTransport, asyncio.BaseProtocol]:
         """See Network. A name's addresses are tried in turn, the next one when the previous is slow (RFC 8305)."""
         loop = asyncio.get_running_loop()

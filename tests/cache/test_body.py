@@ -10,6 +10,7 @@ import pytest
 
 from cache.body import (
     IDLE_SECONDS,
+    MAX_WRITE_BYTES,
     MIN_FILE_BYTES,
     DiskBody,
     FileBody,
@@ -18,6 +19,7 @@ from cache.body import (
     can_keep_open,
     make_body,
     view,
+    write_all,
 )
 
 PIECES = [os.urandom(70_000), os.urandom(1), os.urandom(33_333)]
@@ -152,3 +154,34 @@ def test_a_body_in_pieces_is_read_wherever_they_are_cut(first, stop):
     assert bytes(pieces.view(first, stop)) == b"abcdefg"[first:stop]
     assert pieces.join() == b"abcdefg"
     assert pieces.is_servable(0.0)
+
+
+@pytest.mark.parametrize(
+    "lengths",
+    [
+        (0,),
+        (MAX_WRITE_BYTES,),
+        (MAX_WRITE_BYTES + 1, 5),
+        (10, 4 * MAX_WRITE_BYTES, 1),
+        (MAX_WRITE_BYTES - 1, 2, MAX_WRITE_BYTES),
+        (100,) * 2500,
+    ],
+)
+def test_pieces_are_written_in_order_and_a_bounded_number_of_bytes_at_a_time(
+    lengths: tuple[int, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The kernel would allocate the pages of a larger write in one piece, which costs more than the copy."""
+    pieces, wrote, writev = [os.urandom(length) for length in lengths], [], os.writev
+
+    def writing(fd: int, some: list[bytes]) -> int:
+        wrote.append((sum(map(len, some)), len(some)))
+        return writev(fd, some)
+
+    monkeypatch.setattr(os, "writev", writing)
+    file = tmp_path / "file"
+    fd = os.open(file, os.O_WRONLY | os.O_CREAT)
+    write_all(fd, pieces)
+    os.close(fd)
+    assert file.read_bytes() == b"".join(pieces)
+    assert all(length <= MAX_WRITE_BYTES and count <= 1000 for length, count in wrote)
+    assert len(wrote) <= sum(lengths) // MAX_WRITE_BYTES + len(lengths) // 1000 + 1

@@ -151,10 +151,9 @@ def run_misses(settings: BenchSettings, console: Console) -> Told:
     each, looks = (4, 30) if settings.quick else (12, 200)
     peers = with_nginx(console, {OURS: misses.ours}, {"nginx A": NGINX["nginx A"][1]})
     with console.status("") as status:
-        row, first = misses.run(each, rounds, looks, peers, status.update)
-    told = told_rows(
-        console, f"A miss, streamed through and stored: µs of server CPU, {rounds_said(rounds)}", [row], peers
-    )
+        rows, first = misses.run(settings.sizes or misses.SIZES, each, rounds, looks, peers, status.update)
+    title = f"A miss, streamed through and stored: µs of server CPU, {rounds_said(rounds)}"
+    told = told_rows(console, title, rows, peers)
     for name, seen in first.items():
         console.print(
             f"first byte of a miss, {name}: {seen.median * 1e3:.2f} ms "

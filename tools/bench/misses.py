@@ -18,9 +18,9 @@ from tools.bench.hits import VIEWERS, Field, Plan, field_of, origin_count, settl
 from tools.bench.load import STALLED, Job
 from tools.bench.peers import TITLE, Peer, Server, matinee
 from tools.bench.processes import BenchFailed, cpu_seconds
-from tools.bench.report import MIB, Row, Sample
+from tools.bench.report import KIB, MIB, Row, Sample
 
-SIZE = MIB
+SIZES = (256 * KIB, MIB)
 TARGET = 1.5
 MAX_LATER = 0.001
 """Seconds by which our first byte may be later than the peer's."""
@@ -40,27 +40,36 @@ class FirstByte:
 
 
 def run(
-    each: int, rounds: int, looks: int, peers: Mapping[str, Peer], tell: Callable[[str], object]
-) -> tuple[Row, dict[str, FirstByte]]:
-    """`each`: objects asked for by each viewer and round; `looks`: misses in a row whose first byte is timed."""
-    plan = Plan((SIZE,), rounds, 1.0)
-    row = Row(SIZE, {name: TARGET for name in peers if name.startswith("nginx")})
+    sizes: Sequence[int],
+    each: int,
+    rounds: int,
+    looks: int,
+    peers: Mapping[str, Peer],
+    tell: Callable[[str], object],
+) -> tuple[list[Row], dict[str, FirstByte]]:
+    """`each`: objects asked for by each viewer, size and round; `looks`: misses in a row whose first byte is timed, at
+    the last of the sizes."""
+    plan = Plan(tuple(sizes), rounds, 1.0)
+    rows = []
     with field_of(plan, peers, tell) as (ready, _):
         names = list(ready.servers)
-        for number in range(-1, rounds):  # the first only warms up
-            for name in turned(names, number):
-                tell(f"misses, round {number + 1} of {rounds}: {name}")
-                sample = _measure(ready, name, number, each if number >= 0 else 2)
-                if number >= 0:
-                    row.samples.setdefault(name, []).append(sample)
+        for size in sizes:
+            row = Row(size, {name: TARGET for name in peers if name.startswith("nginx")})
+            rows.append(row)
+            for number in range(-1, rounds):  # the first only warms up
+                for name in turned(names, number):
+                    tell(f"misses of {size} bytes, round {number + 1} of {rounds}: {name}")
+                    sample = _measure(ready, name, size, number, each if number >= 0 else 2)
+                    if number >= 0:
+                        row.samples.setdefault(name, []).append(sample)
         first: dict[str, list[float]] = {name: [] for name in names}
         for number in range(looks):
             tell(f"first byte, {number + 1} of {looks}")
             for name in turned(names, number):
-                path = f"/cdn/eu/{TITLE}/{SIZE}/first-{names.index(name)}-{number}.m4s"
+                path = f"/cdn/eu/{TITLE}/{sizes[-1]}/first-{names.index(name)}-{number}.m4s"
                 first_byte(ready.origin_port, path)
                 first[name].append(first_byte(ready.servers[name].port, ready.servers[name].target(path)))
-    return row, {name: _told(took) for name, took in first.items()}
+    return rows, {name: _told(took) for name, took in first.items()}
 
 
 def _told(took: Sequence[float]) -> FirstByte:
@@ -68,14 +77,14 @@ def _told(took: Sequence[float]) -> FirstByte:
     return FirstByte(statistics.median(ordered), ordered[min(len(took) - 1, len(took) * 99 // 100)], len(took))
 
 
-def _measure(ready: Field, name: str, number: int, each: int) -> Sample:
+def _measure(ready: Field, name: str, size: int, number: int, each: int) -> Sample:
     server = ready.servers[name]
     targets = [
-        [server.target(f"/cdn/eu/{TITLE}/{SIZE}/{number}-{viewer}-{one}.m4s", viewer) for one in range(each)]
+        [server.target(f"/cdn/eu/{TITLE}/{size}/{number}-{viewer}-{one}.m4s", viewer) for one in range(each)]
         for viewer in range(VIEWERS)
     ]
     fills, before = origin_count(ready.origin_port), _cpu(server)
-    result = ready.viewers.measure(Job(server.port, targets, SIZE, 0.0, 1.0, list(server.pids), once=True))
+    result = ready.viewers.measure(Job(server.port, targets, size, 0.0, 1.0, list(server.pids), once=True))
     settle(server)
     cpu = _cpu(server) - before
     if (asked := origin_count(ready.origin_port) - fills) != result.requests:

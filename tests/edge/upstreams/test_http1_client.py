@@ -1,5 +1,6 @@
 """Answers of upstreams as bytes: what is truncated or mis-framed never passes for whole (RFC 9112 §6, §8)."""
 
+import random
 import ssl
 
 import pytest
@@ -60,9 +61,14 @@ class Upstream:
         return heard
 
     def says(self, data: bytes, step: int | None = None) -> None:
-        for at in range(0, len(data), step or len(data)):
-            if self.transport.end != "aborted":
-                self.connection.data_received(data[at : at + (step or len(data))])
+        """As a transport hands it over, up to `step` bytes at a time."""
+        at = 0
+        while at < len(data) and self.transport.end != "aborted":
+            buffer = self.connection.get_buffer(-1)
+            piece = data[at : at + min(len(buffer), step or len(data))]
+            buffer[: len(piece)] = piece
+            self.connection.buffer_updated(len(piece))
+            at += len(piece)
 
 
 def said(data: bytes, *, step: int | None = None, head_only: bool = False, closes: object = None) -> tuple:
@@ -419,7 +425,7 @@ def test_a_body_of_known_length_arrives_as_it_was_received():
     pieces = []
     heard.on_body = pieces.append
     first, last = b"el", b"loHTTP/1.1 200 OK\r\n"
-    upstream.says(first)
+    upstream.connection.data_received(first)
     assert pieces[0] is first
     upstream.says(last)
     assert (pieces[1], heard.ended) == (b"lo", True)
@@ -433,3 +439,33 @@ def test_who_gives_up_in_the_middle_of_a_body_hears_no_more():
     heard.on_body = lambda data: upstream.connection.abort()
     upstream.says(b"ello")
     assert (heard.ended, heard.error, upstream.released) == (False, None, [])
+
+
+LARGE = random.Random(5).randbytes(3 * 1024 * 1024 + 7)
+
+
+@pytest.mark.parametrize("step", [None, 40_000])
+def test_a_large_body_is_read_into_buffers_that_readers_may_keep(step):
+    """Its pieces stay as they are while more responses are read, also by other connections."""
+    pieces: list = []
+    first, second = Upstream(), Upstream()
+    heard = first.asked()
+    heard.on_body = pieces.append  # type: ignore[method-assign]
+    first.says(OK + b"Content-Length: %d\r\n\r\n" % len(LARGE) + LARGE, step)
+    for upstream in (first, second):
+        upstream.asked()
+        upstream.says(OK + b"Content-Length: %d\r\n\r\n" % len(LARGE) + bytes(len(LARGE)), step)
+    assert heard.ended
+    assert b"".join(pieces) == LARGE
+    assert first.connection.is_usable
+
+
+def test_what_follows_a_large_body_ends_the_connection():
+    """Bytes that nobody asked for would be the response to the next request."""
+    upstream = Upstream()
+    heard = upstream.asked()
+    upstream.says(OK + b"Content-Length: %d\r\n\r\n" % len(LARGE) + LARGE + b"HTTP/1.1 200 OK\r\n")
+    assert heard.ended
+    assert heard.body == LARGE
+    assert upstream.transport.end == "aborted"
+    assert not upstream.released

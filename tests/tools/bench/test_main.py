@@ -98,7 +98,7 @@ def test_a_late_loop_and_a_late_first_byte_are_missed_targets(monkeypatch, capsy
     late = bench.disk.Lateness(0.001, 0.006, 0.1, 100, 10, 50)
     first = {"matinee": bench.misses.FirstByte(0.003, 0.004, 10), "nginx A": bench.misses.FirstByte(0.001, 0.0035, 10)}
     monkeypatch.setattr(bench.disk, "run", lambda plan, peers, tell: ([row], dict.fromkeys(peers, late)))
-    monkeypatch.setattr(bench.misses, "run", lambda each, rounds, looks, peers, tell: (row, first))
+    monkeypatch.setattr(bench.misses, "run", lambda sizes, each, rounds, looks, peers, tell: ([row], first))
     assert run_with(monkeypatch, "--quick", "--only", "disk,misses") == 0
     shown = " ".join(capsys.readouterr().out.split())
     assert "TARGET MISSED disk, cold reads: 99 % within 6.0 ms, target 5 ms" in shown

@@ -11,12 +11,13 @@ from tools.bench.processes import BenchFailed
 from tools.bench.report import KIB
 
 
-def test_a_run_counts_only_misses(monkeypatch):
+def test_a_run_counts_only_misses():
     """With our edge alone, small objects."""
-    monkeypatch.setattr(misses, "SIZE", 64 * KIB)
-    row, first = run(2, 1, 3, {"matinee": misses.ours}, lambda text: None)
-    assert row.targets == {}
-    assert row.samples["matinee"][0].cpu_us > 0
+    rows, first = run((32 * KIB, 64 * KIB), 2, 1, 3, {"matinee": misses.ours}, lambda text: None)
+    assert [row.size for row in rows] == [32 * KIB, 64 * KIB]
+    for row in rows:
+        assert row.targets == {}
+        assert row.samples["matinee"][0].cpu_us > 0
     assert first["matinee"].looks == 3
     assert 0 < first["matinee"].median <= first["matinee"].late
 
