@@ -29,7 +29,7 @@ from origin.upkeep.policy import policy_of
 from origin.upkeep.upkeep import Upkeep
 from system.clock import SystemClock, utc_timestamp
 from system.json_log import log_json_lines
-from system.workers import run_beside
+from system.workers import run_alongside
 
 log = structlog.get_logger("origin")
 
@@ -73,7 +73,7 @@ async def _serve(settings: OriginSettings) -> None:
         upkeep.note_play, ingest,
     )  # fmt: skip
     door = Door(app, limits_of(settings), settings.drain)
-    async with run_beside(upkeep.run()):
+    async with run_alongside(upkeep.run()):
         await _serve_until(door, settings, access_log, stopping, ingest)
     await upkeep.stop()
 

@@ -23,7 +23,7 @@ async def run_workers(work: Callable[[], Awaitable[None]], count: int) -> None:
 
 
 @asynccontextmanager
-async def run_beside(work: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
+async def run_alongside(work: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
     """Run `work` while the block runs; it is cancelled at the end. A failure of either is raised by itself."""
     try:
         async with asyncio.TaskGroup() as group:

@@ -27,6 +27,8 @@ _TYPES = {
     "jpg": "image/jpeg",
     "ts": "video/mp2t",
 }
+_MP4_TYPES = {"a_": "audio/mp4", "t_": "application/mp4"}
+"""Of sound and of subtitles as wvtt, by the start of the folder (RFC 4337, RFC 6381)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,10 +41,10 @@ class ObjectResponse:
 
 
 def content_type(path: str) -> str:
-    """The Content-Type by file name, as the pipeline names files; audio segments are audio/mp4."""
+    """The Content-Type by file name, as the pipeline names files: sound and text in MP4 are no video."""
     ending = path.rpartition(".")[2]
-    if path.startswith("a_") and ending in ("m4s", "mp4"):
-        return "audio/mp4"
+    if ending in ("m4s", "mp4") and path[:2] in _MP4_TYPES:
+        return _MP4_TYPES[path[:2]]
     return _TYPES.get(ending, "application/octet-stream")
 
 

@@ -138,13 +138,11 @@ class Mover:
             content_id, folder = await self._wanted.next()
             try:
                 objects = await self.bring_back(content_id, folder)
+                log.info("rendition-brought-back", content_id=content_id, rendition=folder, objects=objects)
             except StorageFailed as error:
                 log.warning("bring-back-failed", content_id=content_id, rendition=folder, error=str(error))
-            except Exception:  # a bug of ours must not stop serving
-                log.exception("bring-back-failed", content_id=content_id, rendition=folder)
-            else:
-                log.info("rendition-brought-back", content_id=content_id, rendition=folder, objects=objects)
-            self._wanted.done(content_id, folder)
+            finally:  # also after a bug, whose supervisor starts this task again
+                self._wanted.done(content_id, folder)
 
     async def bring_back(self, content_id: str, folder: str) -> int:
         """Copy a rendition to the hot store; returns how many objects. The cold copies stay, for the next time."""

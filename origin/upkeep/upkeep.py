@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import asdict, dataclass, replace
+from functools import partial
 
 import structlog
 
@@ -16,10 +17,12 @@ from origin.upkeep.garbage import Collector, GarbagePolicy
 from origin.upkeep.plays import DAY, Plays
 from origin.upkeep.schedule import LastRun, claim, note_progress
 from origin.upkeep.scrubber import Scrubber, ScrubReport
+from rpc.supervised import TaskSupervisor
 
 log = structlog.get_logger("origin")
 
 TICK_SECONDS = 60.0
+Duty = Callable[[], Awaitable[None]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,25 +60,35 @@ class Upkeep:
         self.counts = UpkeepCounts()
 
     async def run(self) -> None:
-        """Do what is due, every minute, until cancelled."""
+        """Do what is due, every minute, until cancelled; a task that has a bug is restarted and ends no other."""
+        supervised = TaskSupervisor(self._clock.mono)
         async with asyncio.TaskGroup() as group:
             if self._mover is not None:
-                group.create_task(self._mover.run())
-            group.create_task(self._run_ticks())
+                group.create_task(supervised.run_task("bring-back", self._mover.run))
+            for kind, do in self._duties().items():
+                group.create_task(supervised.run_task(kind, partial(self._repeat, kind, do)))
 
-    async def _run_ticks(self) -> None:
+    def _duties(self) -> dict[str, Duty]:
+        """What upkeep does, in the order of a tick."""
+        policy = self._policy
+        duties: dict[str, Duty] = {
+            "plays": self.save_plays,
+            "garbage": partial(self._run_due, "garbage", policy.garbage_every, self._collect),
+            "scrub": partial(self._run_due, "scrub", policy.scrub_every, self._scrub),
+        }
+        if self._mover is not None:
+            duties["cooling"] = partial(self._run_due, "cooling", min(DAY, policy.cold_after), self._cool)
+        return duties
+
+    async def _repeat(self, kind: str, do: Duty) -> None:
         while True:
             await asyncio.sleep(TICK_SECONDS)
-            await self.tick()
+            await self._try(kind, do)
 
     async def tick(self) -> None:
         """Save plays, and run what is due. A store that fails stops nothing: it is tried at the next tick."""
-        await self._try("plays", self.save_plays)
-        policy = self._policy
-        await self._try("garbage", lambda: self._run_due("garbage", policy.garbage_every, self._collect))
-        await self._try("scrub", lambda: self._run_due("scrub", policy.scrub_every, self._scrub))
-        if self._mover is not None:
-            await self._try("cooling", lambda: self._run_due("cooling", min(DAY, policy.cold_after), self._cool))
+        for kind, do in self._duties().items():
+            await self._try(kind, do)
 
     def note_play(self, content_id: str, path: str) -> None:
         """A file was served; only a cold tier asks for it."""
@@ -91,13 +104,11 @@ class Upkeep:
         if self._mover is not None:
             await self._plays.save(self._stores.store)
 
-    async def _try(self, kind: str, do: Callable[[], Awaitable[None]]) -> None:
+    async def _try(self, kind: str, do: Duty) -> None:
         try:
             await do()
         except StorageFailed as error:
             log.warning("upkeep-failed", kind=kind, error=str(error))
-        except Exception:  # a bug of ours must not stop serving
-            log.exception("upkeep-failed", kind=kind)
 
     async def _run_due(self, kind: str, every: float, do: Callable[[LastRun], Awaitable[None]]) -> None:
         if every:

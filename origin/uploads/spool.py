@@ -72,8 +72,11 @@ class Spool:
         return self.folder / f"{upload_id}{_SUFFIX}"
 
     def free_bytes(self) -> int:
-        """Free space for new uploads."""
-        return shutil.disk_usage(self.folder).free
+        """Free space for new uploads; may wait for a disk. Raises StorageFailed."""
+        try:
+            return shutil.disk_usage(self.folder).free
+        except OSError as error:
+            raise _failed(error) from None
 
     async def create(self, upload_id: str) -> None:
         """Make an empty file that survives a power cut. Raises StorageFailed."""

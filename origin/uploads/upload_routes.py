@@ -64,6 +64,12 @@ class RequestBody:
             self._reading.reschedule(asyncio.get_running_loop().time())
 
 
+async def name_version(request: web.Request, response: web.StreamResponse) -> None:
+    """Every response of an upload names the version of tus, also one that another layer made (tus 1.0, Headers)."""
+    if request.path.startswith(UPLOADS):
+        response.headers.setdefault("Tus-Resumable", VERSION)
+
+
 class UploadRoutes:
     """The handlers. `purpose` decides what a new upload is for."""
 
@@ -73,6 +79,7 @@ class UploadRoutes:
 
     def add_to(self, app: web.Application, wrap: Callable[[Handler], Handler]) -> None:
         """Add the routes; `wrap` puts a handler behind the API's door."""
+        app.on_response_prepare.append(name_version)
         app.router.add_route("*", UPLOADS, wrap(self.serve_collection))
         app.router.add_route("*", UPLOADS + "/{upload}", wrap(self.serve_upload))
 
@@ -100,11 +107,9 @@ class UploadRoutes:
             response = await handlers[method](request)
         except TusRefusal as refusal:
             response = problem(refusal.status, refusal.reason, refusal.detail, refusal.fields)
-            response.headers["Tus-Resumable"] = VERSION
             if not request.content.at_eof():
                 response.force_close()  # the rest of an unwanted body may be gigabytes
             return response
-        response.headers["Tus-Resumable"] = VERSION
         response.headers.setdefault("Cache-Control", "no-store")
         return response
 

@@ -70,7 +70,7 @@ class UploadService:
         """Make an empty upload. Raises TusRefusal, StorageFailed."""
         if await self._rows.count_unfinished() >= self.limits.max_uploads:
             raise TusRefusal(503, "uploads", "too many uploads are unfinished", Retry_After="60")
-        if (creation.length or 0) > self._spool.free_bytes():
+        if (creation.length or 0) > await asyncio.to_thread(self._spool.free_bytes):
             raise TusRefusal(507, "disk", "the disk has no room for an upload of this size")
         now = self._clock.wall()
         made = Upload(upload_id, content_id, job_id, creation.length, 0, creation.metadata, now + self.limits.ttl, None)

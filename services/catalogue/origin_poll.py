@@ -10,6 +10,7 @@ import aiohttp
 import structlog
 from aiohttp import web
 
+from httpd.bounded_body import read_at_most
 from kernel.clock import Clock
 from kernel.errors import StorageFailed
 from services.catalogue.library import parse_library
@@ -83,7 +84,9 @@ class LibraryPoller:
                 return
             if got.status != 200:
                 raise ValueError(f"the origin answered {got.status}")
-            body = await _read_bounded(got)
+            body = await read_at_most(got.content, MAX_LIBRARY_BYTES + 1)
+            if len(body) > MAX_LIBRARY_BYTES:
+                raise ValueError(f"the library is larger than {MAX_LIBRARY_BYTES >> 20} MiB")
             etag = got.headers.get("ETag")
         entries, faults = parse_library(body)
         for fault in faults[:10]:
@@ -92,12 +95,3 @@ class LibraryPoller:
             log.info("library-read", titles=len(entries))
             self._changed()
         self._etag = etag
-
-
-async def _read_bounded(got: aiohttp.ClientResponse) -> bytes:
-    body = bytearray()
-    async for piece in got.content.iter_chunked(1 << 16):
-        body += piece
-        if len(body) > MAX_LIBRARY_BYTES:
-            raise ValueError(f"the library is larger than {MAX_LIBRARY_BYTES >> 20} MiB")
-    return bytes(body)

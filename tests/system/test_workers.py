@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from kernel.errors import StorageFailed
-from system.workers import run_beside, run_workers
+from system.workers import run_alongside, run_workers
 
 
 async def test_workers_divide_the_work():
@@ -46,6 +46,6 @@ async def test_work_besides_a_block_ends_with_it():
         finally:
             ended.set()
 
-    async with run_beside(work()):
+    async with run_alongside(work()):
         await asyncio.sleep(0)
     assert ended.is_set()

@@ -19,6 +19,7 @@ def found(path, size=100):
         ("v720/init.mp4", "video/mp4"),
         ("a_eng/init.mp4", "audio/mp4"),
         ("a_eng-2/00001.m4s", "audio/mp4"),
+        ("t_eng/00001.m4s", "application/mp4"),
         ("thumbs/poster.jpg", "image/jpeg"),
         ("thumbs/thumbnails.vtt", "text/vtt; charset=utf-8"),
         ("ts/v720/00001.ts", "video/mp2t"),

@@ -1,5 +1,7 @@
 """The upkeep of an origin does what is due, and survives what fails."""
 
+import asyncio
+
 import pytest
 
 from kernel.store_faults import StoreFault
@@ -11,6 +13,7 @@ from origin.upkeep.plays import DAY, Plays, read_days
 from origin.upkeep.schedule import STALLED_SECONDS
 from origin.upkeep.scrubber import Scrubber
 from origin.upkeep.upkeep import Upkeep, UpkeepPolicy
+from system.workers import run_alongside
 from tests.doubles.clock import FakeClock
 from tests.doubles.object_store import files_of
 
@@ -86,17 +89,24 @@ async def test_a_store_that_is_down_stops_nothing(running, stores):
     assert await read_days(stores.store, "x") == {"v720": int(START) // DAY}
 
 
-async def test_a_bug_of_ours_does_not_stop_serving(running, stores, monkeypatch):
-    upkeep, clock, _ = running
+async def test_a_bug_of_ours_ends_no_other_duty(running, stores, monkeypatch):
+    """Garbage is not collected; plays are saved all the same."""
+    upkeep, clock, plays = running
     await upkeep.tick()
     clock.move(2 * DAY)
+    monkeypatch.setattr("origin.upkeep.upkeep.TICK_SECONDS", 0.001)
+    failed = asyncio.Event()
 
     async def broken(_):
+        failed.set()
         raise KeyError("a bug")
 
     monkeypatch.setattr("origin.upkeep.garbage.Collector.collect", broken)
-    await upkeep.tick()
-    assert upkeep.counts.garbage_objects == 0
+    async with asyncio.timeout(20), run_alongside(upkeep.run()):
+        await failed.wait()
+        plays.note("x", "v720/1.m4s", clock.wall())
+        while not await read_days(stores.store, "x"):
+            await asyncio.sleep(0.01)
 
 
 async def test_nothing_is_due_where_it_is_turned_off(stores, tmp_path):

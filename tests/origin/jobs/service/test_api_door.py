@@ -22,6 +22,7 @@ async def test_with_a_key_nobody_else_is_let_in(start_origin, tmp_path, path):
         answer = await origin.client.request(method, path, headers=headers, json={} if method == "POST" else None)
         assert answer.status == 401
         assert answer.headers["WWW-Authenticate"] == "Bearer"
+        assert answer.headers.get("Tus-Resumable") == ("1.0.0" if path.endswith("uploads") else None)
     assert (await origin.client.get("/content/jobs", headers={"Authorization": f"Bearer {KEY}"})).status == 200
     assert (await origin.client.get("/library")).status == 200
 
