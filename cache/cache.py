@@ -8,7 +8,7 @@ file functions of `cache.disk` run in threads, through `TaskRunner.offload`.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 
 from cache.body import Body, Chunk, Pieces, make_body
 from cache.counts import CacheCounts
@@ -49,6 +49,8 @@ class SegmentCache:
         self._loading = DiskLoader(self.tiers)
         self.leases = Leases(self.tiers)
         self._misses = HitForMiss()
+        self.after_purge: Callable[[], Awaitable[object]] | None = None
+        """Awaited before a purge returns: other processes that serve from these files have dropped what it reached."""
         self.counts = self.tiers.counts
         # Bound methods: requests and fills call these often, so skip one level of calls.
         self.peek = self.tiers.index.peek
@@ -156,10 +158,22 @@ class SegmentCache:
             self.tiers.index.rekey(entry, before)
             self.tiers.writer.write_head_later(entry)
 
+    def has_all_slices(self, entry: Entry) -> bool:
+        """Whether every slice of a sliced object is stored."""
+        return None not in self.tiers.index.slices_of(entry)
+
+    def make_stale(self, entry: Entry) -> None:
+        """End the freshness of an entry now."""
+        entry.make_stale(self.clock.mono())
+        self.tiers.report_change(entry)
+
     async def purge(self, request: PurgeRequest) -> Receipt:
         """Remove (hard) or mark stale (soft) what the request reaches; returns how many objects, once it is done in
         every tier: a later GET never gets the old bytes, and a fill started before it stores nothing."""
-        return await purge(self.tiers, self.fill_table, request)
+        receipt = await purge(self.tiers, self.fill_table, request)
+        if self.after_purge is not None:
+            await self.after_purge()
+        return receipt
 
     def set_notice_listener(self, listener: Callable[[CacheNotice], object]) -> None:
         """Call `listener` with notices about the disk tier's folder that the operator should see."""

@@ -63,6 +63,8 @@ async def purge(tiers: Tiers, filling: FillTable, request: PurgeRequest) -> Rece
                 await _remove(tiers, entry, pace)
             await pace.step()
         await asyncio.sleep(0)
+    for entry in softened:
+        tiers.report_change(entry)
     if under_way:
         await asyncio.wait(under_way)
     await _mark_stale(tiers, list(softened))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from cache.body import Body
+from cache.body import Body, DiskBody
 from cache.entry import Entry
 from cache.eviction.policy import Policy
 
@@ -23,17 +23,27 @@ class Evicted(NamedTuple):
 class RamTier:
     """Which entries have their body in RAM. The policy's keys are the entries themselves.
 
-    `alone`: there is no disk tier."""
+    `alone`: there is no disk tier. `max_object_bytes`: of the largest object, if not a share of the budget.
+    `counts_files`: whether bodies that are object files count; several processes of a node share their pages."""
 
-    __slots__ = ("_policy", "budget", "max_object_bytes", "touch")
+    __slots__ = ("_counts_files", "_policy", "budget", "max_object_bytes", "touch")
 
-    def __init__(self, budget: int, policy: Policy[Entry], *, alone: bool) -> None:
+    def __init__(
+        self,
+        budget: int,
+        policy: Policy[Entry],
+        *,
+        alone: bool,
+        counts_files: bool = True,
+        max_object_bytes: int | None = None,
+    ) -> None:
         self.budget = budget
         self._policy = policy
         self.touch = policy.touch
         """Record a hit. It is the policy's own method, since every hit calls it."""
         # Without a disk tier RAM is the whole cache: keep out only what would take more than half of it.
-        self.max_object_bytes = budget // (2 if alone else MAX_SHARE)
+        self.max_object_bytes = budget // (2 if alone else MAX_SHARE) if max_object_bytes is None else max_object_bytes
+        self._counts_files = counts_files
 
     @property
     def used(self) -> int:
@@ -59,7 +69,8 @@ class RamTier:
     def put(self, entry: Entry, body: Body | None) -> list[Evicted]:
         """Add a body; returns what was evicted, already detached from its entries."""
         entry.body = body  # in RAM an entry is warm, so its parsed head counts too
-        self._policy.insert(entry, entry.warm_cost)
+        free = len(body) if not self._counts_files and isinstance(body, DiskBody) else 0
+        self._policy.insert(entry, entry.warm_cost - free)
         victims = []
         while self._policy.used > self.budget:
             victim = self._policy.evict()

@@ -21,6 +21,7 @@ from cache.body import Body, DiskBody, Pieces, can_keep_open_when_cold
 from cache.counts import CacheCounts
 from cache.disk.disk_writer import DiskWriter
 from cache.disk.file_remover import FileRemover
+from cache.disk.index_observer import IndexObserver
 from cache.disk.reconcile import Reconciler
 from cache.disk.stored_objects import DiskParts
 from cache.disk.tier import DiskTier
@@ -62,8 +63,22 @@ class Tiers:
         self.writer = DiskWriter(self, parts, self.reconciler.folder_lost)
         self.on_removed: Callable[[Entry], object] | None = None
         """Called with every entry that leaves the cache, for any reason."""
+        self.stores = True
+        """Whether responses are stored here; not where the entries are those of another process."""
+        self._observer: IndexObserver | None = None
         self._in_use = in_use
         self._cached_heads: OrderedDict[Entry, DiskBody | None] = OrderedDict()
+
+    def observe(self, observer: IndexObserver) -> None:
+        """Tell `observer` of every file from now on. Each object is then written once it has a hit, since the observer
+        can use only files."""
+        self._observer = observer
+        self.writer.on_file, self.remover.on_removing = observer.on_file, observer.on_files_removed
+
+    def report_change(self, entry: Entry) -> None:
+        """What is known of this entry has changed without a write to its file."""
+        if self._observer is not None and self.disk is not None and entry.disk is not None:
+            self._observer.on_file(self.disk.file_name(entry.key, entry.disk), entry)
 
     def in_ram(self, entry: Entry) -> bool:
         """Whether RAM holds its body, or its entry if it is a sliced object."""
@@ -73,6 +88,8 @@ class Tiers:
         """Record a hit in the tier that served it."""
         if entry.body is not None:
             self.ram.touch(entry)
+            if self._observer is not None and entry.disk is None and not self.writer.holds(entry):
+                self._write_if_room(entry, entry.body)
             return
         if entry.slice:
             self.ram.touch(entry)
@@ -83,6 +100,8 @@ class Tiers:
 
     def fits(self, cost: int) -> bool:
         """Whether any tier accepts an object of `cost` bytes."""
+        if not self.stores:
+            return False
         return self.ram.fits(cost) or (self.disk is not None and self.disk.fits(cost, self.clock.mono()))
 
     def store(self, entry: Entry, body: Body) -> bool:
@@ -96,7 +115,7 @@ class Tiers:
         room = disk is not None and disk.fits(cost, self.clock.mono()) and self.writer.has_room(cost)
         self.counts.disk_skipped += disk is not None and not room
         to_disk = room and disk is not None and disk.admits(entry)
-        if not in_ram and not to_disk:
+        if not self.stores or (not in_ram and not to_disk):
             return False
         self._insert(entry)
         if to_disk and disk is not None:
@@ -134,6 +153,10 @@ class Tiers:
             if not self.index.has_whole(entry):
                 self.forget(entry)
 
+    def insert_cold(self, entry: Entry) -> None:
+        """Add an entry whose file another process keeps, in place of those it replaces."""
+        self._insert(entry)
+
     def _insert(self, entry: Entry) -> None:
         for other in self.index.replaced_by(entry):
             same = other.slice and (other.slice, other.mark, other.length) == (entry.slice, entry.mark, entry.length)
@@ -152,7 +175,7 @@ class Tiers:
             self._forget_slices(entry)
         if (disk := self.disk) is not None:
             for name in (disk.drop(entry), self.writer.file_of(disk, entry)):
-                if name is not None:
+                if name is not None and not disk.is_sealed:  # another process removes the files of a sealed tier
                     self.remover.remove_later((name,))
         if self.on_removed is not None:
             self.on_removed(entry)
@@ -183,21 +206,22 @@ class Tiers:
                 await asyncio.sleep(0)
 
     def _on_ram_evicted(self, left: Evicted) -> None:
-        entry, disk, cost = left.entry, self.disk, left.entry.cost
+        entry = left.entry
         self.counts.evicted_ram += 1
         if entry.disk is not None or self.writer.holds(entry):
             self.release_head(entry, left.body)
-        elif (
-            left.was_wanted
-            and left.body is not None
-            and disk is not None
-            and disk.fits(cost, self.clock.mono())
-            and self.writer.has_room(cost)
-        ):
+        elif left.was_wanted and left.body is not None and self._write_if_room(entry, left.body):
             self.counts.demoted += 1
-            self.writer.start_write(disk, entry, left.body)
         else:
             self.forget(entry)
+
+    def _write_if_room(self, entry: Entry, body: Body) -> bool:
+        """Write an object that is only in RAM to disk, if there is room for it."""
+        disk, cost = self.disk, entry.cost
+        if disk is None or not disk.fits(cost, self.clock.mono()) or not self.writer.has_room(cost):
+            return False
+        self.writer.start_write(disk, entry, body)
+        return True
 
     async def evict_from_disk(self, victims: list[Entry]) -> None:
         """Evict these from disk; returns when their files are removed."""

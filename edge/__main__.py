@@ -1,21 +1,27 @@
-"""`matinee edge`: one process that answers viewers until SIGTERM."""
+"""`matinee edge`: a node that answers viewers until SIGTERM, in one process or in several."""
 
 from __future__ import annotations
 
 import asyncio
 import ctypes
 import gc
+import os
+from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import structlog
 import uvloop
 
-from edge.app import Edge
-from edge.process_log import configure_log, loop_exception_handler
+from edge.node.place import NodePlace, place_of
 from edge.settings import EdgeSettings
 from edge.upstreams.network import LoopNetwork
 from httpd.process import begin_process
 from kernel.signals import hold_signals, install_signals
 from system.clock import SystemClock
+
+if TYPE_CHECKING:  # a supervisor does without them
+    from edge.app import Edge
+    from edge.node.channel import SupervisorLink
 
 SETTINGS = EdgeSettings
 
@@ -32,8 +38,13 @@ def run(settings: EdgeSettings) -> int:
     """Run until SIGTERM or SIGINT; the exit code."""
     hold_signals()
     begin_process()  # a connection and a large body in RAM cost a descriptor each
+    place = place_of(os.environ)
+    if place is None and settings.workers > 1:
+        from edge.node.supervise import supervise
+
+        return supervise(settings)
     _bound_arenas()
-    uvloop.run(_serve(settings))
+    uvloop.run(_serve(settings, place))
     return 0
 
 
@@ -57,25 +68,50 @@ def _freeze_objects() -> None:
     gc.set_threshold(MIN_YOUNG_OBJECTS)
 
 
-async def _serve(settings: EdgeSettings) -> None:
+async def _serve(settings: EdgeSettings, place: NodePlace | None) -> None:
+    from edge.app import Edge
+    from edge.node.channel import SupervisorLink
+    from edge.node.sockets import SharedSockets
+    from edge.process_log import configure_log, loop_exception_handler
+
     clock = SystemClock()
     rate = configure_log(clock.mono)
-    edge = Edge(settings, LoopNetwork(), clock)
-    edge.counts.log_rate = rate
     stop = asyncio.Event()
+    network, link = LoopNetwork(), None
+    if place is not None:
+        network, link = SharedSockets(place.sockets), SupervisorLink(place.channel)
+        settings = replace(settings, admin=settings.admin._replace(port=place.admin_port))
+    edge = Edge(settings, network, clock, place=place, link=link)
+
+    def begin_stop() -> None:
+        stop.set()
+        edge.prepare_stop()
+
+    edge.counts.log_rate = rate
     loop = asyncio.get_running_loop()
+    if link is not None:
+        await link.open(begin_stop)
     loop.set_exception_handler(loop_exception_handler(edge.counts.count_loop_error))
     install_signals(
         loop.add_signal_handler,
-        stop=stop.set,
+        stop=begin_stop,
         reload=edge.reload,
         reopen_logs=edge.reopen_log,
         unsupported=lambda name: logger.warning("signal-unsupported", signal=name),
     )
     await edge.start()
-    await edge.start_admin()
+    if not stop.is_set() and edge.owns_cache:
+        await edge.start_admin()
     _freeze_objects()
-    scheme = "https" if settings.tls_cert is not None else "http"
-    print(f"ready {settings.role} {scheme}://{edge.address} admin http://{edge.admin_address}", flush=True)
+    _say_ready(edge, link)
     await stop.wait()
     await edge.stop()
+
+
+def _say_ready(edge: Edge, link: SupervisorLink | None) -> None:
+    scheme = "https" if edge.settings.tls_cert is not None else "http"
+    line = f"ready {edge.settings.role} {scheme}://{edge.address} admin http://{edge.admin_address}"
+    if link is None:
+        print(line, flush=True)
+    else:
+        link.send(ready=line)

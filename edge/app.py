@@ -9,19 +9,13 @@ from functools import partial
 
 import structlog
 
-from cache.cache import SegmentCache
-from cache.disk.tier import DiskTier
-from cache.entry import Entry
-from cache.eviction.admission import ADMISSIONS
-from cache.eviction.choice import POLICIES, S3FifoTuning
-from cache.eviction.policy import Policy
-from cache.ram import RamTier
 from edge.admin.api import Admin, Stopping, admin_limits
 from edge.admin.metrics import Number, metrics, stats
 from edge.counters import Counts
 from edge.fill.fetch import Fetcher
 from edge.fleet.apply import FleetState
 from edge.fleet.control_link import Connect, ControlCallbacks
+from edge.fleet.jobs import JobRunner
 from edge.fleet.live_settings import LiveSettings
 from edge.fleet.report import NodeReporter, NodeStatus
 from edge.fleet.setup import (
@@ -35,6 +29,13 @@ from edge.fleet.setup import (
     subscriber_of,
     with_job_callbacks,
 )
+from edge.fleet.subscribe import Subscriber
+from edge.node.channel import SupervisorLink
+from edge.node.owner import NodeOwner
+from edge.node.place import NodePlace
+from edge.node.sockets import SharedSockets
+from edge.node.tiers import make_cache, make_disk
+from edge.node.worker import NodeWorker
 from edge.policy.authorise import Node, TokenMemo, authorise_request
 from edge.policy.configured_routes import routes_of
 from edge.policy.locate import Locator
@@ -60,6 +61,7 @@ from kernel.fleet.messages import HOT
 from kernel.http.cache_status import cache_name
 from kernel.settings.table import Address
 from kernel.vocabulary import CACHE_NOTICE_SENTENCES, CacheNotice, Refusal
+from rpc.node_identity import NodeIdentity
 from rpc.supervised import TaskSupervisor
 from system.private_files import private_folder
 from system.server_tls import renew_certificate, tls_context
@@ -74,27 +76,41 @@ logger = structlog.get_logger("edge")
 
 
 class Edge:
-    """One edge or shield, from start to stop. `connect` opens the link to control (tests pass their own)."""
+    """One edge or shield, from start to stop. `connect` opens the link to control (tests pass their own). `place`: of
+    this process in a node of several; `link`: to its supervisor."""
 
+    owner: NodeOwner | None = None
+    worker: NodeWorker | None = None
+    draining = _stopping = False
+    marked_stale = log_dropped = 0
     _admin: Door | None = None
-    _stopping = False
+    _timer: Timer | None = None
+    _tls: ssl.SSLContext | None = None
     address: Address | None = None
     admin_address: Address | None = None
 
-    def __init__(self, settings: EdgeSettings, network: Network, clock: Clock, connect: Connect | None = None) -> None:
+    def __init__(
+        self,
+        settings: EdgeSettings,
+        network: Network,
+        clock: Clock,
+        connect: Connect | None = None,
+        place: NodePlace | None = None,
+        link: SupervisorLink | None = None,
+    ) -> None:
         self.settings = settings
+        self.owns_cache = place is None or place.owns_cache
         self.network = network
         self.clock = clock
         self.counts = Counts()
         self.unexpected: list[BaseException] = []
         self.tasks = TaskOwner(self._on_unexpected_error)
         self.node = self._make_node()
-        self.disk = self._make_disk()
-        self.cache = self._make_cache()
+        self.disk = make_disk(settings, place, clock)
+        self.cache = make_cache(settings, place, self.disk, clock, self.tasks)
         self.upstreams = upstreams_of(settings, network, clock)
         self.fetcher = self._make_fetcher()
         self.locator = Locator(settings.geo, settings.default_country, settings.trusted_proxies)
-        self.log_dropped = 0
         self.log = self._make_log()
         self.connection_limits = ConnectionLimits(settings, self._on_unexpected_error)
         self.prefetch_service = self._make_prefetch_service()
@@ -106,23 +122,41 @@ class Edge:
         )  # fmt: skip
         self.live = LiveSettings(self)
         self._rules = self.node.rules
-        self.identity = identity_of(settings, clock) if connect is None else None
-        self.jobs = job_runner_of(settings, self.node, self.cache, self.prefetch_service, clock, self.tasks)
-        self.marked_stale = 0
-        prefetches = self.prefetch_service
-        self.reporter = NodeReporter(self.counts, prefetches.popularity, prefetches.accounting, clock, self._status)
-        callbacks = ControlCallbacks(check_state=self.live.prepare, report=self.reporter.report)
-        callbacks = with_job_callbacks(callbacks, self.jobs)
-        self.subscriber = subscriber_of(settings, clock, self.apply_state, callbacks, self.identity, connect)
+        self.reporter = self._make_reporter()
+        self.identity, self.jobs, self.subscriber = self._make_links_to_control(connect)
         connect_receipts(self.jobs, self.subscriber)
-        self.drained = asyncio.Event()
-        self.draining = False
-        self._following: list[asyncio.Task[None]] = []
-        self._timer: Timer | None = None
-        self._tls: ssl.SSLContext | None = None
+        self.drained, self._following = asyncio.Event(), list[asyncio.Task[None]]()
         self.reloader = self._make_reloader()
+        if place is not None and link is not None:
+            self._join_node(place, link)
 
     # -- making ------------------------------------------------------------------------------------------------
+
+    def _join_node(self, place: NodePlace, link: SupervisorLink) -> None:
+        if place.owns_cache:
+            self.owner = NodeOwner(place, self, link, Limits(body=self.node.profile.max_body, bodies=self.bodies))
+            self.owner.on_release = lambda: self.tasks.spawn(self._release(link))
+        else:
+            self.worker = NodeWorker(place, self)
+
+    def _make_links_to_control(
+        self, connect: Connect | None
+    ) -> tuple[NodeIdentity | None, JobRunner | None, Subscriber | None]:
+        """What follows control; one process of a node does that for all."""
+        if not self.owns_cache:
+            return None, None, None
+        settings, clock = self.settings, self.clock
+        identity = identity_of(settings, clock) if connect is None else None
+        jobs = job_runner_of(settings, self.node, self.cache, self.prefetch_service, clock, self.tasks)
+        callbacks = ControlCallbacks(
+            check_state=self.live.prepare, report=self.reporter.report, until_in_force=self._until_in_force
+        )
+        callbacks = with_job_callbacks(callbacks, jobs)
+        return identity, jobs, subscriber_of(settings, clock, self._apply_from_control, callbacks, identity, connect)
+
+    def _make_reporter(self) -> NodeReporter:
+        prefetches = self.prefetch_service
+        return NodeReporter(self.counts, prefetches.popularity, prefetches.accounting, self.clock, self._status)
 
     def _make_fetcher(self) -> Fetcher:
         settings = self.settings
@@ -147,23 +181,6 @@ class Edge:
             is_shield=settings.role == "shield",
         )
 
-    def _make_disk(self) -> DiskTier | None:
-        settings = self.settings
-        if settings.cache_dir is None or settings.disk == 0:
-            return None
-        admission = ADMISSIONS[settings.admission](settings.disk, settings.admission_memory)
-        return DiskTier(settings.cache_dir, settings.disk, self._policy(settings.disk), admission)
-
-    def _make_cache(self) -> SegmentCache:
-        settings = self.settings
-        ram = RamTier(settings.ram, self._policy(settings.ram), alone=self.disk is None)
-        # Over TLS every byte passes through user space, so bodies are kept there.
-        return SegmentCache(ram, self.disk, self.clock, self.tasks, files=settings.tls_cert is None)
-
-    def _policy(self, budget: int) -> Policy[Entry]:
-        settings = self.settings
-        return POLICIES[settings.policy](budget, S3FifoTuning(settings.small_share, settings.promote_after))
-
     def _make_log(self) -> AccessLog | None:
         settings = self.settings
         if settings.access_log is None:
@@ -183,14 +200,14 @@ class Edge:
         prefetch = self.prefetch_service
         return RequestHandler(
             self.node, self.cache, self.fetcher, self.locator, self.clock, self.counts, self.log,
-            self.connection_limits, prefetch.predictor if prefetch.is_watching else None,
+            self.connection_limits, prefetch.predictor if prefetch.is_watching and self.owns_cache else None,
         )  # fmt: skip
 
     # -- running -----------------------------------------------------------------------------------------------
 
     async def start(self) -> None:
         """Recover the disk, connect to control, listen. BadSettings if something is unavailable."""
-        if self.disk is not None:
+        if self.disk is not None and self.owns_cache:
             await self.tasks.offload(partial(private_folder, self.disk.folder))
             disk, now = self.disk, Instant(self.clock.wall(), self.clock.mono())
             self.cache.set_notice_listener(_log_cache_notice)
@@ -205,6 +222,12 @@ class Edge:
             self._following.append(self.tasks.spawn(self.subscriber.run()))
             await self.subscriber.wait_until_started()
             self.marked_stale = await catch_up_on_purges(self.jobs, self.cache, self.clock)
+        if self.owner is not None:
+            await self.owner.open()
+        if self.worker is not None:
+            await self.worker.start()
+            if self._stopping:
+                return
         settings = self.settings
         tls = None
         if settings.tls_cert is not None and settings.tls_key is not None:
@@ -213,7 +236,10 @@ class Edge:
         if self.node.profile.name == "media":
             self.node.origin = (f"http{'s' if tls else ''}://{self.address}").encode()
         self._check_loop_delay(self.clock.mono())
-        self.prefetch_service.start()
+        if self.owns_cache:
+            self.prefetch_service.start()
+        if self.worker is not None and self.worker.starts_draining:
+            self.drain()
 
     async def start_admin(self) -> None:
         """Open the operators' port."""
@@ -225,6 +251,25 @@ class Edge:
     def _follows_control(self) -> bool:
         """Whether control's rules apply here: not at a shield, which sees edges instead of viewers."""
         return bool(self.settings.control) and self.settings.role != "shield"
+
+    @property
+    def fleet_state(self) -> FleetState | None:
+        """What control said; None without control."""
+        return self.subscriber.state if self.subscriber is not None else None
+
+    def _apply_from_control(self, state: FleetState) -> None:
+        self.apply_state(state)
+        if self.owner is not None:
+            self.owner.hub.send_state()
+
+    async def _until_in_force(self) -> None:
+        if self.owner is not None:
+            await self.owner.hub.fence()
+
+    async def refresh_counts(self) -> None:
+        """Make `counts` those of the node up to now."""
+        if self.owner is not None:
+            await self.owner.hub.collect_counts()
 
     def apply_state(self, state: FleetState) -> None:
         """Put new rules and keys from control in force, from the next request on."""
@@ -276,6 +321,10 @@ class Edge:
         if not self.draining:
             self.draining = self.connection_limits.closed = True
             self.listener.close()
+            if self.owner is not None and not self._stopping:
+                self.owner.hub.send_drain(True)
+                if isinstance(self.network, SharedSockets):
+                    self.network.stop_listening()
             self._check_drained()
 
     async def undrain(self) -> None:
@@ -294,27 +343,47 @@ class Edge:
             raise
         if self.draining:  # drained again while the socket was opened
             self.listener.close()
+        elif self.owner is not None:
+            self.owner.hub.send_drain(False)
+
+    @property
+    def _has_viewers(self) -> bool:
+        if any(not connection.parted for connection in self.handler.connections):
+            return True
+        return self.owner is not None and (
+            self.owner.relayed.is_busy or (self._stopping and self.owner.hub.workers > 0)
+        )
 
     def _check_drained(self) -> None:
         if not self.draining:
             return
-        if any(not connection.parted for connection in self.handler.connections):
+        if self._has_viewers:
             self.clock.call_later(0.05, self._check_drained)
         else:
             self.drained.set()
+
+    def prepare_stop(self) -> None:
+        """Wait for nothing more: `stop` follows."""
+        self._stopping = True
+        if self.worker is not None:
+            self.worker.follower.has_rules.set()
 
     async def stop(self) -> None:
         """Release what a successor needs at once, drain within the limit, then end everything."""
         self._stopping = True
         self.drain()
         await self._hand_over()
-        if self.handler.connections:
+        if self.handler.connections or self._has_viewers:
             limit = self.clock.call_later(self.settings.drain, self.drained.set)
             await self.drained.wait()
             limit.cancel()
         async with AsyncExitStack() as ends:  # runs from the last line to the first, whatever fails
-            if self.disk is not None:
+            if self.disk is not None and self.owns_cache:
                 ends.callback(self.disk.close)
+            if self.owner is not None:
+                ends.callback(self.owner.close)
+            if self.worker is not None:
+                ends.callback(self.worker.stop)
             ends.callback(self.locator.close)
             if self.log is not None:
                 ends.callback(self.log.close)
@@ -330,6 +399,8 @@ class Edge:
     async def _hand_over(self) -> None:
         """Release the fleet's stream, the admin port and the cache folder for a successor with the same settings.
         Running responses go on from RAM, from open files and from upstream."""
+        if not self.owns_cache:
+            return
         self.prefetch_service.stop()
         for following in self._following:
             following.cancel()
@@ -341,6 +412,11 @@ class Edge:
                 await self.cache.hand_over_disk()
         except TimeoutError:
             logger.warning("cache-folder-kept", seconds=MAX_HANDOVER_SECONDS)
+
+    async def _release(self, link: SupervisorLink) -> None:
+        """A successor of the node needs what this process holds; viewers are served until it has started."""
+        await self._hand_over()
+        link.send(released=True)
 
     # -- what the parts ask ------------------------------------------------------------------------------------
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import os
 from dataclasses import dataclass
 from datetime import tzinfo
 from pathlib import Path
@@ -42,6 +43,18 @@ def parse_zone(text: str) -> ZoneInfo:
 
 
 ZONE = Kind("time zone", parse_zone)
+
+
+def parse_workers(text: str) -> int:
+    """A number of processes; `auto`: as many as cores that this process may use."""
+    if text == "auto":
+        return len(os.sched_getaffinity(0))
+    if not text.isascii() or not text.isdecimal():
+        raise ValueError(f"{text!r} is neither a whole number nor auto")
+    return int(text)
+
+
+WORKERS = Kind("integer", parse_workers)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,7 +97,13 @@ class EdgeSettings:
     admission_memory: float = setting(
         NUMBER, "0.75", "How many first fetches are remembered, as a share of the disk's budget.", least=0.01, most=4
     )
-    workers: int = setting(INTEGER, "1", "Processes of this node; only 1 is supported yet.", least=1)
+    workers: int = setting(
+        WORKERS,
+        "1",
+        "Processes of this node, all serving one port from one cache; auto: one per core.",
+        least=1,
+        most=256,
+    )
     tokens: str = setting(choice("off", "required"), "required", "Whether a request must carry a valid token.")
     keys: Path | None = setting(PATH, None, "JWKS file with the public keys that tokens are verified by.")
     geo: Path | None = setting(PATH_OR_OFF, "off", "An .mmdb database that maps addresses to countries.")
@@ -160,8 +179,6 @@ class EdgeSettings:
         if self.admin_keys is None and not is_loopback(self.admin.host):
             why = f"{self.admin} can be reached from other machines: set admin_keys, or listen on loopback"
             raise BadSettings("admin", why)
-        if self.workers != 1:
-            raise BadSettings("workers", "only 1 works in this release; run one edge a core on ports of their own")
         if self.tokens == "required" and self.keys is None and not self.control:
             raise BadSettings("keys", "tokens are required but there is neither --keys JWKS.json nor --control")
         if (self.tls_cert is None) != (self.tls_key is None):

@@ -32,6 +32,8 @@ class DiskWriter:
         self._numbers: dict[Entry, int] = {}
         self._heads: dict[Entry, bool] = {}
         self._ended: dict[Entry, asyncio.Future[None]] = {}
+        self.on_file: Callable[[str, Entry], object] | None = None
+        """Called with each file that became an object, and after each renewed head."""
         self.bytes = 0
         self._max_bytes = min(MAX_QUEUED_BYTES, parts.disk.max_object_bytes if parts.disk is not None else 0)
 
@@ -123,6 +125,8 @@ class DiskWriter:
         if entry.body is not None and opened is not None:
             entry.body = opened
         victims = disk.put(entry, number, self.bytes)
+        if self.on_file is not None:
+            self.on_file(disk.file_name(entry.key, number), entry)
         if not stored.in_ram(entry):
             stored.release_head(entry, opened)
         await stored.evict_from_disk(victims)
@@ -161,6 +165,9 @@ class DiskWriter:
                 except StorageFailed as error:
                     await self._record_failure(disk, error)
                     written = False
+                else:
+                    if self.on_file is not None and entry.disk is not None:
+                        self.on_file(name, entry)
                 if entry.disk is None:  # race: it was evicted or purged during the write, so remove the new head too
                     await parts.remover.remove([name])
                 if not self._heads[entry]:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from itertools import islice
 
 from cache.counts import CacheCounts
@@ -34,6 +34,8 @@ class FileRemover:
         self._stuck: dict[str, None] = {}
         self._waiting: dict[str, asyncio.Future[None]] = {}
         self._running = self._retrying = False
+        self.on_removing: Callable[[Iterable[str]], object] | None = None
+        """Called with the names of files before they are removed."""
 
     def __len__(self) -> int:
         return len(self._names)
@@ -51,6 +53,9 @@ class FileRemover:
             self._workshop.spawn(self._remove_all())
 
     def _enter(self, names: Iterable[str]) -> None:
+        if self.on_removing is not None:
+            names = tuple(names)
+            self.on_removing(names)
         for name in names:
             if name not in self._names:
                 self._last_number += 1

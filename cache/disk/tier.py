@@ -74,6 +74,14 @@ class DiskTier:
         self._folder = Folder(folder)
         self._journal = Journal(folder / "index", lambda: self._number)
 
+    @classmethod
+    def of_another_process(cls, folder: Path, policy: Policy[Entry]) -> DiskTier:
+        """The files of another process's tier: they are only read, and every read is verified. Never open it; `policy`
+        learns of hits and holds nothing."""
+        made = cls(folder, 0, policy)
+        made.is_draining = made.is_sealed = True
+        return made
+
     # -- accounting, on the loop -------------------------------------------------------------------------------
 
     @property

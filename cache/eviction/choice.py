@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass
+from mmap import mmap
 from typing import Any, Protocol
 
 import xxhash
@@ -12,6 +13,7 @@ from cache.entry import Entry
 from cache.eviction.lru import Lru
 from cache.eviction.policy import Policy
 from cache.eviction.s3fifo import S3Fifo
+from cache.eviction.shared_touches import HitMap, SharedLru, TimeMap, TouchMap
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,3 +50,27 @@ class MakePolicy(Protocol):
 
 POLICIES: dict[str, MakePolicy] = {"s3fifo": _s3fifo, "lru": _lru}
 """The setting's value -> how to make the policy."""
+
+
+def touch_map_size(policy: str, budget: int) -> int:
+    """Bytes of memory in which several processes record the hits of a tier with this policy."""
+    return TimeMap.size(budget) if policy == "lru" else HitMap.size(budget)
+
+
+def touch_map(policy: str, memory: mmap | bytearray, now: Callable[[], float]) -> TouchMap:
+    """What a process that does not own the tier records its hits in; `now` in monotonic seconds."""
+    return TimeMap(memory, now) if policy == "lru" else HitMap(memory)
+
+
+def shared_policy(
+    policy: str, budget: int, tuning: S3FifoTuning, memory: mmap | bytearray, now: Callable[[], float]
+) -> Policy[Entry]:
+    """The policy of a tier whose hits are recorded in `memory` by other processes too."""
+    if policy == "lru":
+        return SharedLru(TimeMap(memory, now))
+    hits = HitMap(memory)
+
+    def extra_hits(entry: Entry) -> int:
+        return hits.pop(entry.disk) if entry.disk is not None else 0
+
+    return S3Fifo(budget, tuning.small_share, tuning.promote_after, _mark, extra_hits)

@@ -11,10 +11,13 @@ K = TypeVar("K", bound=Hashable)
 class Policy(Protocol, Generic[K]):
     """Decides which object a tier evicts when it is over its budget. It holds keys and sizes, not bodies."""
 
-    used: int
-    """Total bytes of all objects in the tier."""
-    was_wanted: bool
-    """Whether the object that `evict` returned last had a hit in this tier."""
+    @property
+    def used(self) -> int:
+        """Total bytes of all objects in the tier."""
+
+    @property
+    def was_wanted(self) -> bool:
+        """Whether the object that `evict` returned last had a hit in this tier."""
 
     def insert(self, key: K, size: int) -> None:
         """Add an object, or replace the one with the same key."""

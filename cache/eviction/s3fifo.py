@@ -33,13 +33,15 @@ class S3Fifo(Generic[K]):
 
     `small_share`: the small queue's share of the budget. `promote_after`: hits in small that promote to main (1 to 3).
     The ghost remembers `mark(key)` for as many bytes as main may hold: a hash, so that it keeps no object alive. If two
-    keys share a mark, that costs a little hit rate, never correctness.
+    keys share a mark, that costs a little hit rate, never correctness. `extra_hits(key)`: hits that other processes had
+    since it was last asked; it is asked for a key that is next to be evicted.
     """
 
     __slots__ = (
         "_dead",
         "_dead_main",
         "_dead_small",
+        "_extra_hits",
         "_ghost",
         "_main",
         "_mark",
@@ -53,8 +55,14 @@ class S3Fifo(Generic[K]):
     )
 
     def __init__(
-        self, budget: int, small_share: float = 0.1, promote_after: int = 1, mark: Callable[[K], int] = hash
+        self,
+        budget: int,
+        small_share: float = 0.1,
+        promote_after: int = 1,
+        mark: Callable[[K], int] = hash,
+        extra_hits: Callable[[K], int] | None = None,
     ) -> None:
+        self._extra_hits = extra_hits
         self._states: dict[K, int] = {}
         self._small: deque[K] = deque()
         self._main: deque[K] = deque()
@@ -99,7 +107,7 @@ class S3Fifo(Generic[K]):
         if self._small_bytes + size <= self._small_budget and self._main:
             return False
         for key in islice(self._small, MAX_SCANNED_KEYS):
-            state = self._states.get(key, 0)
+            state = self._with_extra_hits(key) if key in self._states else 0
             if not state & (_HITS | _MAIN):
                 size -= state >> _SIZE
             if size <= 0:
@@ -153,7 +161,7 @@ class S3Fifo(Generic[K]):
         key = self._small.popleft()
         if self._dead_small and self._is_dead(key, self._dead_small):
             return None
-        state = self._states[key]
+        state = self._with_extra_hits(key)
         size = state >> _SIZE
         if state & _HITS >= self._promote_after:
             self._states[key] = size << _SIZE | _MAIN
@@ -171,7 +179,7 @@ class S3Fifo(Generic[K]):
         key = self._main.popleft()
         if self._dead_main and self._is_dead(key, self._dead_main):
             return None
-        state = self._states[key]
+        state = self._with_extra_hits(key)
         if state & _HITS:
             self._states[key] = state - 1
             self._main.append(key)
@@ -180,6 +188,14 @@ class S3Fifo(Generic[K]):
         self._uncount(state)
         self.was_wanted = True
         return key
+
+    def _with_extra_hits(self, key: K) -> int:
+        """The state of a key that is in the policy, with the hits of other processes added."""
+        state = self._states[key]
+        if self._extra_hits is not None and (more := self._extra_hits(key)):
+            state += min(more, MAX_HITS - (state & _HITS))
+            self._states[key] = state
+        return state
 
     def _uncount(self, state: int) -> None:
         size = state >> _SIZE

@@ -129,6 +129,9 @@ class AdministeredEdge(ExplainableEdge, MeasuredEdge, Protocol):
     def drain(self) -> None:
         """Accept no further viewers."""
 
+    async def refresh_counts(self) -> None:
+        """Make the figures those of all processes of the node up to now."""
+
     async def undrain(self) -> None:
         """Accept viewers again. Raises Stopping while the node stops, BadSettings if it cannot listen."""
 
@@ -197,9 +200,11 @@ class Admin:
         return web.json_response(body)
 
     async def _metrics(self, _: web.Request) -> web.Response:
+        await self._edge.refresh_counts()
         return web.Response(body=generate_latest(self._registry), content_type="text/plain")
 
     async def _stats(self, _: web.Request) -> web.Response:
+        await self._edge.refresh_counts()
         return web.json_response(stats(self._edge))
 
     async def _purge(self, request: web.Request) -> web.Response:

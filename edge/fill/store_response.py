@@ -261,7 +261,7 @@ class ResponseHandler:
         agrees = still_describes(fields, stored.etag, stored.last_modified, stored.length)
         if not agrees:
             if agrees is False:
-                stored.make_stale(self._clock.mono())
+                self._cache.make_stale(stored)
             return
         verdict = self._assess(b"GET", request, stored.status, freshened(stored, fields), route, asked_at)
         self._cache.freshen(stored, self._with_date(fields), verdict, doomed=fill.purged)

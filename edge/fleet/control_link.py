@@ -46,9 +46,14 @@ def _no_checkpoint() -> Version:
     return NOTHING
 
 
+async def _at_once() -> None:
+    """A node of one process: what it applied is in force."""
+
+
 @dataclass(slots=True)
 class ControlCallbacks:
-    """What the stream calls on the rest of the edge, in the event loop; none of these waits.
+    """What the stream calls on the rest of the edge, in the event loop. Only `until_in_force` waits, until every
+    process of the node has applied what it was given.
 
     `check_state` raises BadSettings, naming the setting, for a state whose settings this node cannot follow. `on_jobs`
     gets entries of the job log; `checkpoint` returns up to which version jobs are done here; `report` returns the
@@ -61,6 +66,7 @@ class ControlCallbacks:
     checkpoint: Callable[[], Version] = _no_checkpoint
     report: Callable[[], Report | None] = _nothing
     on_connected: Callable[[], object] = _nothing
+    until_in_force: Callable[[], Awaitable[object]] = _at_once
 
 
 class ControlAddresses:

@@ -279,6 +279,7 @@ class Subscriber:
                     status = f"in force, not on disk: {error}"
                     self._log_error("state-not-stored", error)
                     self._clock.call_later(SAVE_RETRY_SECONDS, self._state_changed.set)
+            await self._callbacks.until_in_force()
             await self._send_applied(state, status)
 
     async def _send_applied(self, state: FleetState, status: str) -> None:

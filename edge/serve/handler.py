@@ -19,6 +19,7 @@ bottom in one place.
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Protocol
 
 import structlog
 
@@ -52,6 +53,13 @@ _ASKS_UPSTREAM = (Step.SERVE_STALE, Step.REVALIDATE, Step.ASK_HEAD)
 logger = structlog.get_logger("edge")
 
 
+class MissRelay(Protocol):
+    """The way to the process that owns the cache."""
+
+    def answer(self, pending: PendingResponse) -> None:
+        """Have the owner answer this request."""
+
+
 class RequestHandler:
     """Answers requests; one for each edge. Implements `edge.wire.http1_server.Handler`, and
     `edge.serve.response.ResponseContext` for responses that wait.
@@ -82,6 +90,8 @@ class RequestHandler:
         self._predictor = predictor
         self._responses = LocalResponses(node, clock, counts, self.recorder)
         self._fast_path = FastPath(node, cache, clock, counts, log, predictor)
+        self.relay: MissRelay | None = None
+        """Answers what this process cannot serve from its index; None where it owns the cache."""
         # Bound here instead of wrapped in a method: one more call would cost every hit.
         self.try_fast_path = self._fast_path.try_fast_path
         self._route = general_route if node.profile.name == "general" else media_route
@@ -194,7 +204,7 @@ class RequestHandler:
                 general=routed.route.forwarded_fields is None,
                 honour=self.node.honours_directives,
             )
-            if step is Step.NOT_CACHED:
+            if step is Step.NOT_CACHED and self.relay is None:
                 self._responses.refuse(transaction, Refusal.NOT_CACHED)
                 return
         if entry is not None and step is Step.SERVE:
@@ -290,6 +300,9 @@ class RequestHandler:
 
     def _serve_slices(self, pending: PendingResponse, entry: Entry, outcome: Outcome, detail: bytes) -> None:
         """Serve an object in slices; missing ones are fetched while it is sent."""
+        if self.relay is not None and not self.cache.has_all_slices(entry):
+            self.relay.answer(pending)
+            return
         self.cache.touch(entry)
         if pending.needs_no_body(entry):
             pending.send_stored(entry, b"", outcome, detail)
@@ -321,6 +334,18 @@ class RequestHandler:
 
     def _start_or_join_fill(self, pending: PendingResponse, entry: Entry | None, step: Step) -> None:
         """Join the running fill of this key, start one, or fetch uncached where responses are not shared."""
+        if self.relay is not None and not pending.relayed:
+            self.relay.answer(pending)
+        else:
+            self._fill(pending, entry, step)
+
+    def answer_without_owner(self, pending: PendingResponse) -> None:
+        """Answer a GET or HEAD by this process alone: the owner of the cache is away, and nothing is stored."""
+        entry = self.cache.peek(pending.transaction.routed.key, pending.request.fields)
+        step = plan(entry, self._mono())
+        self._fill(pending, entry, Step.FILL if step is Step.SERVE else step)
+
+    def _fill(self, pending: PendingResponse, entry: Entry | None, step: Step) -> None:
         routed, fields = pending.transaction.routed, pending.request.fields
         if entry is not None and step is Step.SERVE_STALE_AS_REQUESTED:
             self.serve(pending, entry, Outcome.STALE, b"max-stale")
@@ -349,5 +374,8 @@ class RequestHandler:
 
     def fetch_uncached(self, pending: PendingResponse) -> None:
         """Fetch for one viewer; no other may join."""
+        if self.relay is not None and pending.request.method not in _SAFE and not pending.relayed:
+            self.relay.answer(pending)
+            return
         fill = self.fetcher.fetch_uncached(pending.transaction.routed, pending.request, leader=pending)
         pending.follow_fill(fill, collapsed=False)

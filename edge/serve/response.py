@@ -74,8 +74,8 @@ class PendingResponse:
 
     __slots__ = (
         "_retried", "_sections", "_sliced", "_sliced_outcome", "accepts_part", "collapsed", "connection", "context",
-        "fallback_entry", "fill", "leader_lines", "position", "request", "sent", "state", "status", "stop", "timer",
-        "transaction", "tries", "why_forwarded",
+        "fallback_entry", "fill", "leader_lines", "position", "relayed", "request", "sent", "state", "status", "stop",
+        "timer", "transaction", "tries", "why_forwarded",
     )  # fmt: skip
 
     def __init__(self, context: ResponseContext, transaction: Transaction) -> None:
@@ -86,9 +86,8 @@ class PendingResponse:
         self.state = ResponseState.WAITING
         self.fill: Fill | None = None
         self.fallback_entry: Entry | None = None
-        self.why_forwarded = b"uri-miss"
-        self.leader_lines = b""
-        self.collapsed = self._retried = False
+        self.why_forwarded, self.leader_lines = b"uri-miss", b""
+        self.collapsed = self._retried = self.relayed = False
         self.accepts_part = True
         self.sent = self.status = self.position = self.tries = 0
         self.stop: int | None = None
@@ -111,9 +110,9 @@ class PendingResponse:
         """Whether the head is written and the body is not complete."""
         return self.state is ResponseState.HEAD_SENT or self.state is ResponseState.BODY
 
-    def _move(self, event: ResponseEvent) -> None:
-        state = TRANSITIONS.get((self.state, event))
-        if state is None:
+    def move(self, event: ResponseEvent) -> None:
+        """Go to the next state. Bug if the event cannot come now."""
+        if (state := TRANSITIONS.get((self.state, event))) is None:
             raise Bug(f"a response that is {self.state.value} cannot take {event.value}")
         if self.state is ResponseState.WAITING:
             self.context.counts.waiting -= 1
@@ -122,7 +121,7 @@ class PendingResponse:
     def add_sent(self, length: int) -> None:
         """Count bytes of the body handed to the connection."""
         self.sent += length
-        self._move(ResponseEvent.BYTES)
+        self.move(ResponseEvent.BYTES)
 
     # -- a stored response -------------------------------------------------------------------------------------
 
@@ -170,7 +169,7 @@ class PendingResponse:
         selection = select(entry, self.request.fields, entry.length)
         if selection.parts:
             selection = selection._replace(parts=tuple(sorted(selection.parts)))
-        self._move(ResponseEvent.HEAD)
+        self.move(ResponseEvent.HEAD)
         self.status = selection.status
         return self.make_head(entry, selection, entry.length, own, age=self.age_of(entry, outcome))
 
@@ -228,7 +227,7 @@ class PendingResponse:
         if entry is None or self.state is not ResponseState.WAITING:
             return
         self._take_leader_lines(fill)
-        self._move(ResponseEvent.HEAD)
+        self.move(ResponseEvent.HEAD)
         length = entry.length
         selection = select(entry, self._fields_answered_here(fill), length)
         if selection.parts and fill.state is FillState.FILLING:
@@ -455,7 +454,7 @@ class PendingResponse:
 
     def on_disconnect(self) -> None:
         """Record that the viewer left before the end; the fetch goes on without them."""
-        self._move(ResponseEvent.LEFT)
+        self.move(ResponseEvent.LEFT)
         self.leave_fill()
         self._record(self.status or 499, self.outcome(), "left")
 
@@ -464,7 +463,7 @@ class PendingResponse:
         may not be used."""
         reason = error.reason if isinstance(error, (UpstreamFailed, Overloaded)) else "bug"
         head_sent = self.head_sent
-        self._move(ResponseEvent.ERROR)
+        self.move(ResponseEvent.ERROR)
         if head_sent:
             self.connection.on_lost = None
             self.context.counts.broken_responses += 1
@@ -489,7 +488,7 @@ class PendingResponse:
 
     def finish(self, outcome: Outcome) -> None:
         """Record the complete response and let the connection take its next request."""
-        self._move(ResponseEvent.END)
+        self.move(ResponseEvent.END)
         self.fill = None  # the connection refers to this response until its next one
         self._record(self.status, outcome, None)
         self.connection.done()
@@ -497,4 +496,5 @@ class PendingResponse:
     def _record(self, status: int, outcome: Outcome, reason: str | None) -> None:
         if self.timer is not None:
             self.timer.cancel()
-        self.context.recorder.record_served(self.transaction, status, self.sent, outcome, reason)
+        if not self.relayed:  # else the process that answers counts and logs it
+            self.context.recorder.record_served(self.transaction, status, self.sent, outcome, reason)

@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any, Self
-from urllib.request import urlopen
+from urllib.request import Request, urlopen
 
 ROOT = Path(__file__).resolve().parents[2]
 SECONDS = 30.0
@@ -160,6 +160,21 @@ class EdgeProcess:
     def asks_admin(self, path: str) -> bytes:
         with urlopen(f"http://{self.admin[0]}:{self.admin[1]}{path}", timeout=SECONDS) as answer:
             return answer.read()  # type: ignore[no-any-return]
+
+    def asks_admin_to(self, path: str, document: object) -> Any:
+        """What the admin port answers to a POST."""
+        asked = Request(f"http://{self.admin[0]}:{self.admin[1]}{path}", json.dumps(document).encode())
+        asked.add_header("Content-Type", "application/json")
+        with urlopen(asked, timeout=SECONDS) as answer:
+            return json.loads(answer.read())
+
+    def is_ready(self) -> bool:
+        """Whether the admin port says so."""
+        try:
+            self.asks_admin("/readyz")
+        except OSError:
+            return False
+        return True
 
     def stats(self) -> dict[str, int]:
         return json.loads(self.asks_admin("/stats"))  # type: ignore[no-any-return]

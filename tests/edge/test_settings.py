@@ -31,7 +31,6 @@ def test_a_shield_has_other_presets():
         (OPEN | {"upstream": ["ftp://h"]}, "upstream"),
         (OPEN | {"upstream": ["http://h/?q"]}, "upstream"),
         (OPEN | {"upstream": ["http://u:p@h"]}, "upstream"),
-        (OPEN | {"workers": ["2"]}, "workers"),
         (OPEN | {"workers": ["0"]}, "workers"),
         (UP, "keys"),
         (OPEN | {"tls_cert": ["c.pem"]}, "tls_key"),

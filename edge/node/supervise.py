@@ -1,0 +1,121 @@
+"""Runs a node of several processes: its sockets, its folder, its supervisor, until SIGTERM or SIGINT."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import fcntl
+import os
+import shutil
+import signal
+import socket
+import stat
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import xxhash
+
+from edge.node.sockets import free_port, open_sockets
+from edge.node.supervisor import Supervisor
+from edge.node.tiers import touches_size
+from edge.process_log import configure_log
+from edge.settings import EdgeSettings
+from kernel.errors import BadSettings
+from kernel.signals import install_signals
+from system.clock import SystemClock
+from system.private_files import private_folder
+
+SHARED_MEMORY = Path("/dev/shm")  # noqa: S108 (a folder of our own in it)
+"""A file system in memory; without it, the folder for temporary files takes its place."""
+MAX_GENERATIONS = 16
+"""Folders of one node that can be in use at a time: a node and its successors."""
+BIND_SECONDS, BIND_STEP = 5.0, 0.1
+"""How long a start waits for the address that the workers of a killed predecessor still hold."""
+
+
+def supervise(settings: EdgeSettings) -> int:
+    """Run the node; the exit code. Raises BadSettings if it cannot listen."""
+    with node_folder(settings) as folder:
+        return asyncio.run(_run(settings, folder))
+
+
+async def _run(settings: EdgeSettings, folder: Path) -> int:
+    configure_log(SystemClock().mono)
+    try:
+        sockets = await _bound(settings)
+    except OSError as error:
+        raise BadSettings("listen", f"{settings.listen} cannot be listened on: {error.strerror or error}") from None
+    bodies = _parent() / f"matinee-bodies-{_name(settings)}"
+    admin_port = settings.admin.port or free_port(settings.admin.host)
+    supervisor = Supervisor(settings.workers, folder, bodies, sockets, admin_port, settings.drain)
+    loop = asyncio.get_running_loop()
+    install_signals(
+        loop.add_signal_handler,
+        stop=supervisor.stop,
+        reload=lambda: supervisor.signal_owner(signal.SIGHUP),
+        reopen_logs=lambda: supervisor.signal_owner(signal.SIGUSR1),
+        unsupported=lambda _: None,
+    )
+    line = await supervisor.start()
+    if line is not None:
+        print(line, flush=True)
+    code = await supervisor.wait_ended()
+    shutil.rmtree(bodies, ignore_errors=True)
+    return code
+
+
+async def _bound(settings: EdgeSettings) -> list[socket.socket]:
+    loop = asyncio.get_running_loop()
+    until = loop.time() + BIND_SECONDS
+    while True:
+        try:
+            return open_sockets(settings.listen)
+        except OSError:
+            if loop.time() >= until:
+                raise
+        await asyncio.sleep(BIND_STEP)
+
+
+def _parent() -> Path:
+    if os.access(SHARED_MEMORY, os.W_OK | os.X_OK):
+        return SHARED_MEMORY
+    return Path(tempfile.gettempdir())
+
+
+def _name(settings: EdgeSettings) -> str:
+    """A name for the node on this machine: the same at its next start."""
+    words = f"{os.geteuid()} {settings.role} {settings.id} {settings.listen} {settings.cache_dir}"
+    return xxhash.xxh3_64_hexdigest(words.encode())
+
+
+@contextlib.contextmanager
+def node_folder(settings: EdgeSettings) -> Iterator[Path]:
+    """A folder of this node alone, with its maps; removed at the end. What a killed node left is used again."""
+    for number in range(MAX_GENERATIONS):
+        folder = _parent() / f"matinee-node-{_name(settings)}-{number}"
+        private_folder(folder)
+        found = folder.lstat()
+        if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.geteuid():
+            raise BadSettings("workers", f"{folder} belongs to another user")
+        fd = os.open(folder / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            os.close(fd)
+            continue
+        _make_map(folder / "touches", touches_size(settings))
+        try:
+            yield folder
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
+            os.close(fd)
+        return
+    raise BadSettings(
+        "workers", f"{_parent()} has no free folder for this node: too many of its predecessors still run"
+    )
+
+
+def _make_map(path: Path, size: int) -> None:
+    with path.open("wb") as file:
+        file.truncate(size)

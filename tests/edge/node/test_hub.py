@@ -1,0 +1,200 @@
+"""The owner's links to its workers: real sockets, workers in memory."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+from cache.cache import SegmentCache
+from cache.disk.tier import DiskTier
+from cache.entry import Entry
+from cache.eviction.lru import Lru
+from cache.followed_index import FollowedIndex
+from cache.index import PurgeRequest
+from cache.ram import RamTier
+from edge.counters import Counts
+from edge.node import hub as hub_module
+from edge.node.count_deltas import CountReporter
+from edge.node.follower import Follower
+from edge.node.hub import Hub
+from edge.node.link_state import LinkState
+from edge.serve.connection_limits import ConnectionCounts
+from edge.tasks import TaskOwner
+from kernel.clock import Instant
+from kernel.http.freshness import Verdict
+from system.clock import SystemClock
+
+CLOCK = SystemClock()
+
+
+async def until(condition: Any) -> None:
+    async with asyncio.timeout(10):
+        while not condition():
+            await asyncio.sleep(0)
+
+
+class Owner:
+    """A cache with a disk tier, and the hub of its workers."""
+
+    def __init__(self, folder: Path, survivors: Sequence[int] = ()) -> None:
+        self.tasks = TaskOwner(lambda error: None)
+        self.disk = DiskTier(folder / "cache", 1 << 20, Lru(1 << 20))
+        self.disk.open(Instant(CLOCK.wall(), CLOCK.mono()))
+        self.cache = SegmentCache(RamTier(1 << 20, Lru(1 << 20), alone=False), self.disk, CLOCK, self.tasks)
+        self.killed: list[int] = []
+        self.state: dict[str, object] = {"draining": False}
+        self.counts = Counts()
+        self.hub = Hub(
+            self.cache, CLOCK, self.counts, ConnectionCounts(), self.tasks, lambda: self.state, survivors, self
+        )
+
+    async def kill(self, slot: int) -> None:
+        self.killed.append(slot)
+
+    def stores(self, key: bytes) -> Entry:
+        entry = Entry(key, 200, [(b"etag", b'"1"')], 4)
+        entry.set_times(Verdict(None, 0.0, 60.0, 0.0, 0.0, must_revalidate=False), CLOCK.mono())
+        assert self.cache.store(entry, b"body")
+        return entry
+
+
+class Worker:
+    """What follows the owner. It answers no frame while `is_stuck`."""
+
+    def __init__(self, folder: Path, tasks: TaskOwner) -> None:
+        disk = DiskTier.of_another_process(folder / "cache", Lru(0))
+        cache = SegmentCache(RamTier(1 << 20, Lru(1 << 20), alone=False), disk, CLOCK, tasks)
+        self.index, self.counts = cache.tiers.index, Counts()
+        self.states: list[dict[str, Any]] = []
+        self.reloaded: list[Sequence[str]] = []
+        self.draining: list[bool] = []
+        reporter = CountReporter(self.counts, ConnectionCounts())
+        self.follower = Follower(1, 1, str(folder / "index"), self, FollowedIndex(cache.tiers), reporter, CLOCK)
+        self.task = tasks.spawn(self.follower.run())
+
+    def use_state(self, state: dict[str, Any]) -> None:
+        self.states.append(state)
+
+    def reload_parts(self, parts: Sequence[str]) -> dict[str, str]:
+        self.reloaded.append(parts)
+        return {"rules": "no JSON"} if "rules" in parts else {}
+
+    def set_draining(self, on: bool) -> None:
+        self.draining.append(on)
+
+    def has(self, key: bytes) -> bool:
+        return self.index.peek(key, {}) is not None
+
+
+@asynccontextmanager
+async def owner_with_worker(folder: Path) -> AsyncIterator[tuple[Owner, Worker]]:
+    owner = Owner(folder)
+    early = owner.stores(b"/early")
+    await owner.cache.wait_written(early)
+    await owner.hub.open(str(folder / "index"))
+    worker = Worker(folder, owner.tasks)
+    try:
+        await until(lambda: worker.follower.state is LinkState.SYNCED)
+        yield owner, worker
+    finally:
+        worker.task.cancel()
+        owner.hub.close()
+        await owner.tasks.stop(0.0)
+        owner.disk.close()
+
+
+def test_a_worker_knows_every_file_before_and_after_it_joined(tmp_path: Path) -> None:
+    async def run() -> None:
+        async with owner_with_worker(tmp_path) as (owner, worker):
+            assert worker.has(b"/early")
+            owner.stores(b"/later")
+            await until(lambda: worker.has(b"/later"))
+            assert await owner.cache.purge(PurgeRequest(urls=(b"/early",))) == 1
+            assert not worker.has(b"/early")  # as soon as the purge returns
+            assert worker.has(b"/later")
+            assert owner.killed == []
+
+    asyncio.run(run())
+
+
+def test_a_soft_purge_makes_an_object_stale_everywhere(tmp_path: Path) -> None:
+    async def run() -> None:
+        async with owner_with_worker(tmp_path) as (owner, worker):
+            await owner.cache.purge(PurgeRequest(everything=True, soft=True))
+            entry = worker.index.peek(b"/early", {})
+            assert entry is not None
+            assert entry.fresh_until <= CLOCK.mono()
+
+    asyncio.run(run())
+
+
+def test_figures_reloads_and_drains_reach_the_other_side(tmp_path: Path) -> None:
+    async def run() -> None:
+        async with owner_with_worker(tmp_path) as (owner, worker):
+            worker.counts.hits += 3
+            await owner.hub.collect_counts()
+            assert owner.counts.hits == 3
+            assert await owner.hub.reload(("rules", "keys")) == {"rules": "no JSON"}
+            owner.state = {"draining": False, "version": 2}
+            owner.hub.send_state()
+            owner.hub.send_drain(True)
+            await owner.hub.fence()
+            assert worker.states[-1] == owner.state
+            assert worker.draining == [True]
+
+    asyncio.run(run())
+
+
+def test_a_worker_that_does_not_answer_is_killed_before_a_purge_returns(tmp_path: Path, monkeypatch: Any) -> None:
+    monkeypatch.setattr(hub_module, "FENCE_SECONDS", 0.05)
+
+    async def run() -> None:
+        async with owner_with_worker(tmp_path) as (owner, worker):
+            worker.follower.data_received = lambda data: None  # type: ignore[method-assign]  # it hangs
+            await owner.cache.purge(PurgeRequest(everything=True))
+            assert owner.killed == [1]
+
+    asyncio.run(run())
+
+
+def test_a_worker_that_an_earlier_owner_left_must_join_or_die(tmp_path: Path, monkeypatch: Any) -> None:
+    """It serves by the index it has, which the new owner's purge must reach."""
+    monkeypatch.setattr(hub_module, "FENCE_SECONDS", 0.05)
+
+    async def run() -> None:
+        owner = Owner(tmp_path, survivors=(1, 2))
+        await owner.hub.open(str(tmp_path / "index"))
+        worker = Worker(tmp_path, owner.tasks)
+        await until(lambda: worker.follower.state is LinkState.SYNCED)
+        await owner.hub.fence()
+        assert owner.killed == [2]
+        owner.hub.on_gone(2)
+        await owner.hub.fence()
+        assert owner.killed == [2]
+        worker.task.cancel()
+        owner.hub.close()
+        await owner.tasks.stop(0.0)
+        owner.disk.close()
+
+    asyncio.run(run())
+
+
+def test_a_worker_finds_a_new_owner_and_forgets_what_it_does_not_name(tmp_path: Path) -> None:
+    async def run() -> None:
+        async with owner_with_worker(tmp_path) as (owner, worker):
+            owner.hub.close()
+            await until(lambda: worker.follower.state is LinkState.AWAY)
+            assert worker.has(b"/early")
+            await owner.cache.wait_written(owner.stores(b"/new"))
+            entry = owner.cache.tiers.index.peek(b"/early", {})
+            assert entry is not None
+            owner.cache.forget(entry)
+            await owner.hub.open(str(tmp_path / "index"))
+            await until(lambda: worker.follower.state is LinkState.SYNCED)
+            assert worker.has(b"/new")
+            assert not worker.has(b"/early")
+
+    asyncio.run(run())
