@@ -42,7 +42,7 @@ from services.counters import Counters
 from services.credentials import load_signing_key, make_authenticator, make_mailer, read_text
 from services.events.personal_data import EventsOfPerson
 from services.events.routes import EventRates, EventRoutes
-from services.events.segment_log import Retention, SegmentLog
+from services.events.segment_log import EventAppender, Retention, SegmentLog
 from services.fleet.identity import make_identity
 from services.fleet.licence_sync import LicenceSync
 from services.fleet.signing_key import KeyPublisher
@@ -285,6 +285,10 @@ class _Builder:
         log.warning("playback-events-not-stored", why="this process has no part `events`, and `peers` names no other")
         return None
 
+    def _event_log(self) -> EventAppender | None:
+        """Where events go: this process's log, or that of another one."""
+        return self.events or (PeerEvents(self.peers) if self.peers else None)
+
     def _session_store(self) -> SessionStore:
         settings = self.settings
         silent_after = MISSED_HEARTBEATS * settings.heartbeat_interval
@@ -387,7 +391,9 @@ class _Builder:
     async def _recommend(self) -> None:
         from services.recommend_assembly import Surroundings, build_recommend
 
-        around = Surroundings(self.clock, self.counters, self.stack, self.store, self.feed, self.users, self.events)
+        around = Surroundings(
+            self.clock, self.counters, self.stack, self.store, self.feed, self.users, self.events, self._event_log()
+        )
         built = await build_recommend(self.settings, around)
         self.routes += built.routes
         self.tasks += built.tasks

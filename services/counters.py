@@ -68,6 +68,12 @@ COUNTERS = (
     Row("matinee_recommend_model_made_seconds", "gauge", "When the served model was trained, in Unix seconds."),
     Row("matinee_recommend_model_failures_total", "counter", "Models that could not be loaded."),
     Row("matinee_recommend_trainings_total", "counter", "Trainings that the service ran, by outcome.", ("outcome",)),
+    Row(
+        "matinee_recommend_impressions_total",
+        "counter",
+        "Records of what lists showed, by outcome (written, dropped).",
+        ("outcome",),
+    ),
     Row("matinee_recommend_viewers", "gauge", "Viewers whose marks are in memory."),
 )
 """Every counter of the services."""
@@ -102,6 +108,7 @@ class Counters:
         self.model_made = self._gauge("matinee_recommend_model_made_seconds")
         self.model_failures = self._counter("matinee_recommend_model_failures_total")
         self.trainings = self._counter("matinee_recommend_trainings_total")
+        self.impressions = self._counter("matinee_recommend_impressions_total")
         self.viewers_held = self._gauge("matinee_recommend_viewers")
 
     def _counter(self, name: str) -> Counter:

@@ -7,19 +7,25 @@ from collections.abc import Callable, Coroutine
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from functools import partial
+from random import SystemRandom
 from typing import Any
 
 from kernel.clock import Clock
 from services.adapters.catalogue import CatalogueForRecommend
-from services.adapters.events import EventsForRecommend
+from services.adapters.events import EventsForRecommend, RecommendEvents
 from services.adapters.users import UsersForRecommend
 from services.catalogue.feed import ChangeFeed
 from services.catalogue.store import CatalogueStore
 from services.counters import Counters
-from services.events.segment_log import SegmentLog
+from services.events.segment_log import EventAppender, SegmentLog
 from services.http.route import Route
+from services.recommend.experiments.impressions import Impressions
+from services.recommend.experiments.registry import ExperimentRegistry
+from services.recommend.experiments.routes import ExperimentRoutes
+from services.recommend.experiments.treated_lists import TreatedLists
 from services.recommend.favourites import Favourites
 from services.recommend.followers import RecommendFollowers
+from services.recommend.operator_routes import RecommendOperatorRoutes
 from services.recommend.routes import RecommendRoutes
 from services.recommend.service import RecommendPolicy, RecommendService
 from services.recommend.signals import SignalReader
@@ -44,6 +50,8 @@ class Surroundings:
     feed: ChangeFeed
     users: UserService | None
     events: SegmentLog | None
+    event_log: EventAppender | None
+    """Where this process appends: its own log, or another process's."""
 
 
 @dataclass
@@ -75,13 +83,26 @@ async def build_recommend(settings: ServicesSettings, around: Surroundings) -> B
     followers = RecommendFollowers(service, titles, store, versions, clock, counters)
     viewers = ViewerDirectory(UsersForRecommend(around.users.store) if around.users else None, clock)
     favourites = Favourites(service, viewers, clock)
-    built = BuiltRecommend(store, favourites, RecommendRoutes(service, viewers, store.curation, clock).routes())
+    written = None if around.event_log is None else RecommendEvents(around.event_log)
+    registry = ExperimentRegistry(store.experiments, settings.experiment_holdout / 100)
+    impressions = Impressions(written, clock, counters)
+    lists = TreatedLists(
+        service, registry, impressions, clock, settings.recommend_exploration / 100, SystemRandom().random
+    )
+    routes = (
+        *RecommendRoutes(service, lists, viewers, store.curation, written, clock).routes(),
+        *ExperimentRoutes(store.experiments, registry, clock).routes(),
+        *RecommendOperatorRoutes(service, store, lists.census, clock).routes(),
+    )
+    built = BuiltRecommend(store, favourites, routes)
     built.tasks += [
         followers.follow_titles,
         followers.follow_events,
         followers.follow_models,
         followers.refresh_sets,
         service.writes.run,
+        registry.run,
+        impressions.run,
     ]
     built.ready += [service.ready, followers.model_checked]
     if around.events is not None:

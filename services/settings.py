@@ -122,6 +122,12 @@ class ServicesSettings:
     recommend_diversity: int = setting(
         INTEGER, "30", "How far the titles of a row differ from each other, in percent.", least=0, most=100
     )
+    recommend_exploration: int = setting(
+        INTEGER, "0", "Lists with one title drawn at random, which is logged, in percent.", least=0, most=20
+    )
+    experiment_holdout: int = setting(
+        INTEGER, "0", "Profiles that see no experiment, to compare all of them with, in percent.", least=0, most=50
+    )
     signup_tier: str = setting(choice(*Tier), "hd", "The plan of a new account: the renditions it may watch.")
     signup_streams: int = setting(INTEGER, "2", "The plan of a new account: screens at once.", least=1, most=100)
     login_ttl: float = setting(DURATION, "60d", "How long a device stays logged in while it is not used.", least=60)

@@ -101,6 +101,47 @@ COMMANDS = (
         "List the trained models and their metrics.",
     ),
     Command("recommend use", "services.training.versions:USE", "Go back to an earlier trained model.", ("version",)),
+    Command("recommend experiment list", "tools.recommend.experiments:LIST", "List the experiments."),
+    Command(
+        "recommend experiment define",
+        "tools.recommend.experiments:DEFINE",
+        "Define an experiment from a JSON file, as a draft.",
+        ("experiment", "file"),
+    ),
+    Command("recommend experiment start", "tools.recommend.experiments:START", "Start an experiment.", ("experiment",)),
+    Command(
+        "recommend experiment stop", "tools.recommend.experiments:STOP", "Stop an experiment for good.", ("experiment",)
+    ),
+    Command(
+        "recommend experiment delete",
+        "tools.recommend.experiments:DELETE",
+        "Delete an experiment that does not run, with its exposures.",
+        ("experiment",),
+    ),
+    Command(
+        "recommend experiment report",
+        "tools.recommend.experiments:REPORT",
+        "Show what an experiment has come to, with intervals that may be looked at at any time.",
+        ("experiment",),
+    ),
+    Command(
+        "recommend experiment simulate",
+        "tools.recommend.experiments:SIMULATE",
+        "Simulate A/A experiments with daily looks, and count those called different.",
+    ),
+    Command(
+        "recommend overview",
+        "tools.recommend.lists:OVERVIEW",
+        "Show coverage, concentration, cold titles and fallbacks of lists by country.",
+    ),
+    Command(
+        "recommend off-policy",
+        "tools.recommend.lists:OFF_POLICY",
+        "Estimate what other policies would earn, by the titles that were drawn at random.",
+    ),
+    Command(
+        "recommend early-exits", "tools.recommend.lists:EARLY_EXITS", "Show the titles that many viewers leave early."
+    ),
     Command("token mint", "tools.token.mint", "Mint a viewer's token for a title."),
     Command(
         "token keygen", "tools.token.keygen", "Generate a signing key and the key set that edges verify tokens with."

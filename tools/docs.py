@@ -21,7 +21,7 @@ from kernel import errors, fetch_reasons, store_faults, vocabulary
 from kernel.settings.table import Setting, table, tables_of
 from origin.jobs import alerts, job_graph, job_states, retry_policy
 from services.recommend.service import SOURCE_SENTENCES
-from services.recommend.serving.rows import REASON_SENTENCES
+from services.recommend.vocabulary import REASON_SENTENCES
 from tools import cli
 from tools.cli import COMMANDS, Command
 

@@ -19,6 +19,8 @@ class Kind(StrEnum):
     """A JSON object of the playback service: a session that started, moved or stopped."""
     FEEDBACK = "feedback"
     """A JSON object: a viewer's thumbs up or down, or a title they opened."""
+    IMPRESSIONS = "impressions"
+    """A JSON object: the list that a viewer was shown, of which arms of which experiments, and what was drawn in it."""
     LOGS = "logs"
     """Lines of nodes' access logs."""
 

@@ -25,13 +25,16 @@ class Action(StrEnum):
     WATCH = "WATCH"
     CLICK = "CLICK"
     """Opened the title's page, from a list or a search."""
+    START = "START"
+    """Began to watch; how much of it a WATCH says."""
 
 
 @dataclass(frozen=True, slots=True)
 class FeedbackEvent:
     """One piece of feedback; `value` is the share watched (0 to 1) or None, `at` in Unix seconds.
 
-    `event_id` is the sender's name of the event: two events of a user with the same one are one event.
+    `event_id` is the sender's name of the event: two events of a user with the same one are one event. `seconds` of a
+    watch, where they are known.
     """
 
     user: str
@@ -41,6 +44,7 @@ class FeedbackEvent:
     at: float
     country: str | None = None
     event_id: str = ""
+    seconds: float | None = None
 
 
 def event_identity(event: FeedbackEvent) -> int:

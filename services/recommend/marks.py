@@ -19,6 +19,11 @@ UNDATED = 0.0
 LEFT_EARLY = 0.1
 """A watch of less than this share counts against the title."""
 
+MarkRow = tuple[str, int, int, int, float, float]
+"""(content, verdict, viewed, clicked, share, at)."""
+UserMarkRow = tuple[str, str, int, int, int, float, float, str]
+"""(user, content, verdict, viewed, clicked, share, at, country)."""
+
 
 class Verdict(IntEnum):
     """What a viewer said about a title last."""
@@ -59,7 +64,7 @@ def mark_of(event: FeedbackEvent, received: float) -> Mark:
         verdict,
         at if verdict is not Verdict.NONE else -1.0,
         event.action is Action.VIEW or (event.action is Action.WATCH and event.value is None),
-        event.action is Action.CLICK,
+        event.action in (Action.CLICK, Action.START),
         event.value if event.action is Action.WATCH and event.value is not None else -1.0,
         -1.0 if verdict is Verdict.DISLIKED else at,
         event.country or "",

@@ -2,27 +2,35 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from collections.abc import Sequence
+from typing import Annotated, Any, Literal, Protocol
 
+import structlog
 from aiohttp import web
 from msgspec import Meta, Struct
 
 from httpd.openapi import Parameter
 from kernel.clock import Clock
-from kernel.errors import BadRequest
+from kernel.errors import BadRequest, Overloaded, StorageFailed
 from services.http import params
 from services.http.body_schema import schema_of
 from services.http.request_context import request_context, viewer_country
 from services.http.route import Access, Route, json_response
 from services.recommend.curation import ROW_ID, CuratedRow, CurationStore
 from services.recommend.events import Action, FeedbackEvent
-from services.recommend.home_page import HomePage
+from services.recommend.experiments.assignment import Assignment
+from services.recommend.experiments.routes import shown_assignments
+from services.recommend.experiments.showing import read_showing
+from services.recommend.experiments.treated_lists import TreatedLists
 from services.recommend.service import RecommendService
 from services.recommend.serving.lists import Ranked
 from services.recommend.titles import Audience
 from services.recommend.viewers import ViewerDirectory, ViewerRules
 
+log = structlog.get_logger()
+
 MODEL_HEADER = "X-Recommend-Model"
+EXPERIMENTS_HEADER = "X-Recommend-Experiments"
 MAX_ROW = 60
 _ITEM: dict[str, Any] = {
     "type": "object",
@@ -54,7 +62,7 @@ class Feedback(Struct, rename="camel"):
 
     user_id: str
     content_id: str
-    action: Literal["VIEW", "LIKE", "DISLIKE", "WATCH", "CLICK"]
+    action: Literal["VIEW", "LIKE", "DISLIKE", "WATCH", "CLICK", "START"]
     value: Annotated[float, Meta(ge=0, le=1)] | None = None
     event_id: Annotated[str, Meta(max_length=64, pattern=r"^[\x21-\x7e]*\Z")] = ""
 
@@ -77,21 +85,37 @@ _MATURITY = Parameter(
 )
 _PROFILE = Parameter("profile", "The profile, as `userId`.", schema=params.USER_ID_SCHEMA)
 _CONTEXT = Parameter(
-    "context", "Where the list is shown: the device, the hour.", schema={"type": "string", "maxLength": 200}
+    "context",
+    "Where the list is shown: `device=tv,hour=21` with the viewer's own hour, or one of them.",
+    schema={"type": "string", "maxLength": 200},
 )
 _SURFACE = Parameter("surface", "The part of the app that shows it.", schema={"type": "string", "maxLength": 64})
+
+
+class FeedbackLog(Protocol):
+    """The event log, as feedback uses it."""
+
+    async def append_feedback(self, event: FeedbackEvent) -> None:
+        """Store feedback. Raises Overloaded, StorageFailed."""
 
 
 class RecommendRoutes:
     """The lists and rows of viewers, their feedback, and the rows of operators."""
 
     def __init__(
-        self, service: RecommendService, viewers: ViewerDirectory, curation: CurationStore, clock: Clock
+        self,
+        service: RecommendService,
+        lists: TreatedLists,
+        viewers: ViewerDirectory,
+        curation: CurationStore,
+        feedback_log: FeedbackLog | None,
+        clock: Clock,
     ) -> None:
         self._service = service
+        self._lists = lists
         self._viewers = viewers
         self._curation = curation
-        self._home = HomePage(service)
+        self._feedback_log = feedback_log
         self._clock = clock
 
     def routes(self) -> tuple[Route, ...]:
@@ -112,6 +136,11 @@ class RecommendRoutes:
             Route(
                 "GET", "/recommendations/rows", self.list_rows, Access.VIEWER, "The rows of the home page",
                 (*viewer, wide, *shown), response=_ROWS, errors=(403,),
+            ),
+            Route(
+                "GET", "/recommendations/assignments", self.list_assignments, Access.VIEWER,
+                "The arms of the experiments that a viewer is in", (*viewer, *shown), response={"type": "array"},
+                errors=(403,),
             ),
             Route(
                 "GET", "/recommendations/similar", self.list_similar, Access.VIEWER, "Titles like one title",
@@ -147,9 +176,6 @@ class RecommendRoutes:
         rules = ViewerRules() if user is None else await self._viewers.rules_of(user)
         asked = params.integer(request, "maturity", -1, 0, 21) if params.text(request, "maturity") is not None else None
         limits = [one for one in (asked, rules.maturity) if one is not None]
-        for name, most in (("context", 200), ("surface", 64)):
-            if len(params.text(request, name) or "") > most:
-                raise BadRequest(400, "parameter-value", f"query parameter `{name}` is longer than {most} characters")
         audience = Audience(
             viewer_country(request), params.boolean(request, "playable"), min(limits) if limits else None
         )
@@ -160,9 +186,10 @@ class RecommendRoutes:
         user = self._user(request)
         limit = params.integer(request, "limit", 20, 1, 100)
         audience, rules = await self._audience(request, user)
-        answer = await self._service.recommend(user, audience, limit, personal=rules.consent)
+        treated = await self._lists.list_for(user, audience, limit, read_showing(request), consent=rules.consent)
+        answer = treated.answer
         body = [{"contentId": content, "rankScore": score} for content, score in answer.items]
-        return self._with_model(json_response(body), answer.source.value)
+        return self._with_model(json_response(body), answer.source.value, treated.assignments)
 
     async def list_rows(self, request: web.Request) -> web.Response:
         """The rows of a viewer's home page."""
@@ -170,13 +197,21 @@ class RecommendRoutes:
         size = params.integer(request, "limit", 20, 1, MAX_ROW)
         audience, rules = await self._audience(request, user)
         curated = await self._curation.list_rows()
-        now = self._clock.wall()
-        rows, source = await self._home.rows(user, audience, size, curated, now, personal=rules.consent)
+        rows, source, arms = await self._lists.rows_for(
+            user, audience, size, curated, read_showing(request), consent=rules.consent
+        )
         body = [
             {"id": row.row_id, "title": row.title, "reason": row.reason.value, "items": self._items(row.items)}
             for row in rows
         ]
-        return self._with_model(json_response(body), source.value)
+        return self._with_model(json_response(body), source.value, arms)
+
+    async def list_assignments(self, request: web.Request) -> web.Response:
+        """The arms of the experiments that a viewer is in; asking is no exposure."""
+        user = self._user(request)
+        audience, rules = await self._audience(request, user)
+        arms = self._lists.assignments(user, audience.country, read_showing(request), consent=rules.consent)
+        return json_response(shown_assignments(arms))
 
     async def list_similar(self, request: web.Request) -> web.Response:
         """The titles most like one."""
@@ -192,7 +227,9 @@ class RecommendRoutes:
         titles = self._service.table.titles
         return [{"contentId": titles[at].content_id, "rankScore": round(score, 6)} for at, score in ranked]
 
-    def _with_model(self, response: web.Response, source: str) -> web.Response:
+    def _with_model(self, response: web.Response, source: str, arms: Sequence[Assignment] = ()) -> web.Response:
+        if arms:
+            response.headers[EXPERIMENTS_HEADER] = ", ".join(f"{one.experiment_id}={one.arm}" for one in arms)
         response.headers[MODEL_HEADER] = f"{source}; version={self._service.version or 'none'}"
         return response
 
@@ -212,7 +249,17 @@ class RecommendRoutes:
         )
         if not await self._service.store_feedback(event):
             raise BadRequest(404, "title-unknown", "there is no such title")
+        await self._log_feedback(event)
         return json_response({"status": "stored"})
+
+    async def _log_feedback(self, event: FeedbackEvent) -> None:
+        """Let the event log's other readers know; the store has it already, and reads its own record as a repeat."""
+        if self._feedback_log is None:
+            return
+        try:
+            await self._feedback_log.append_feedback(event)
+        except (Overloaded, StorageFailed) as error:
+            log.warning("feedback-not-in-event-log", error=str(error))
 
     async def list_curated(self, _: web.Request) -> web.Response:
         """The rows of operators."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -23,6 +23,7 @@ from services.recommend.models.interactions import Floats
 from services.recommend.serving.candidates import CandidateSet, CandidateSets
 from services.recommend.serving.lists import ListMaker, Ranked, similar_scores, spread_out
 from services.recommend.serving.live_trends import LiveTrends
+from services.recommend.serving.policies import choose_by_policy
 from services.recommend.serving.title_table import TitleTable
 from services.recommend.serving.viewer_states import ViewerState, ViewerStates
 from services.recommend.store import FeedbackStore
@@ -73,6 +74,8 @@ class Answer:
     version: str
 
 
+ListKey = tuple[str, Audience, int, tuple[tuple[str, float], ...] | None]
+"""(user, audience, limit, weights of the blend)."""
 KeptList = tuple[float, ViewerState, CandidateSet, Answer]
 """When a list was made (monotonic), what of, and the list."""
 
@@ -109,7 +112,7 @@ class RecommendService:
         self.candidates = CandidateSets(self.table, self.trends)
         self.artefact: Artefact | None = None
         self._breaker = CircuitBreaker(failures=10, open_seconds=5.0)
-        self._lists: OrderedDict[tuple[str, Audience, int], KeptList] = OrderedDict()
+        self._lists: OrderedDict[ListKey, KeptList] = OrderedDict()
         self.writes: GroupCommit[FeedbackEvent] = GroupCommit(self._write)
         self.ready = asyncio.Event()
         """Set once all titles that existed at the start are loaded."""
@@ -151,21 +154,29 @@ class RecommendService:
         await self.writes.commit(event)
         return True
 
-    async def recommend(self, user: str, audience: Audience, limit: int, *, personal: bool = True) -> Answer:
+    async def recommend(
+        self,
+        user: str,
+        audience: Audience,
+        limit: int,
+        *,
+        personal: bool = True,
+        weights: Mapping[str, float] | None = None,
+    ) -> Answer:
         """The best titles for a viewer; uses feedback from the moment it is stored. Never raises for a slow model.
 
-        `personal` is False without the viewer's consent.
+        `personal` is False without the viewer's consent. `weights` of the blend, None = the model's own.
         """
         started = self._clock.mono()
         state, source = await self._state_of(user, started, personal=personal)
         found = self.candidates.find(audience, started)
-        key = (user, audience, limit)
+        key = (user, audience, limit, None if weights is None else tuple(sorted(weights.items())))
         kept = self._lists.get(key)
         if kept is not None and self._is_good(kept, state, found, audience, started):
             self._counters.lists.labels(kept[3].source.value).inc()
             return kept[3]
         maker = ListMaker(self.table, found, audience, state)
-        ranked, source = self._rank(maker, limit, started, source)
+        ranked, source = self._rank(maker, limit, started, source, weights)
         answer = Answer([(self._id(at), round(score, 6)) for at, score in ranked], source, self.version)
         if source in (ListSource.BLEND, ListSource.TREND):
             self._keep_list(key, (started, state, found, answer))
@@ -180,7 +191,7 @@ class RecommendService:
             return False
         return all(self.table.may_show(self.table.position[content], audience) for content, _ in answer.items)
 
-    def _keep_list(self, key: tuple[str, Audience, int], kept: KeptList) -> None:
+    def _keep_list(self, key: ListKey, kept: KeptList) -> None:
         self._lists[key] = kept
         self._lists.move_to_end(key)
         if len(self._lists) > MAX_KEPT_LISTS:
@@ -202,13 +213,24 @@ class RecommendService:
             log.warning("marks-unreadable", error=str(error))
             return ViewerState(), ListSource.BROKEN
 
-    def _rank(self, maker: ListMaker, limit: int, started: float, source: ListSource) -> tuple[Ranked, ListSource]:
-        scores, source = self.scores_of(maker, started, source)
+    def _rank(
+        self,
+        maker: ListMaker,
+        limit: int,
+        started: float,
+        source: ListSource,
+        weights: Mapping[str, float] | None,
+    ) -> tuple[Ranked, ListSource]:
+        scores, source = self.scores_of(maker, started, source, weights)
         best = [] if scores is None else maker.personal(scores, limit)
         return maker.fill(best, limit), source
 
     def scores_of(
-        self, maker: ListMaker, started: float, source: ListSource = ListSource.BLEND
+        self,
+        maker: ListMaker,
+        started: float,
+        source: ListSource = ListSource.BLEND,
+        weights: Mapping[str, float] | None = None,
     ) -> tuple[Floats | None, ListSource]:
         """(the blend's score of each candidate or None, what to call the list's source)."""
         if source is not ListSource.BLEND:
@@ -218,7 +240,7 @@ class RecommendService:
         if not self._breaker.allows(started):
             return None, ListSource.BROKEN
         try:
-            scores = maker.personal_scores(self.artefact.model, self._checkpoint(started))
+            scores = maker.personal_scores(self.artefact.model, self._checkpoint(started), weights)
         except DeadlinePassed:
             self._breaker.record_failure(self._clock.mono())
             return None, ListSource.LATE
@@ -268,14 +290,22 @@ class RecommendService:
             :limit
         ]
 
-    def spread(self, found: CandidateSet, ranked: Ranked, limit: int) -> Ranked:
-        """The best of a row, unlike each other as far as the policy asks for."""
+    def policy_choices(self, user: str, audience: Audience, among: Sequence[str]) -> dict[str, str]:
+        """Which of these titles each policy would show a viewer first: each model alone, and the trend."""
+        now = self._clock.mono()
+        state = self.states.held(user, now) or ViewerState()
+        maker = ListMaker(self.table, self.candidates.find(audience, now), audience, state)
+        return choose_by_policy(maker, None if self.artefact is None else self.artefact.model, among)
+
+    def spread(self, found: CandidateSet, ranked: Ranked, limit: int, diversity: float | None = None) -> Ranked:
+        """The best of a row, unlike each other as far as the policy, or `diversity`, asks for."""
 
         def factors_of(at: int) -> Floats | None:
             column = found.column[at] if found.pool is not None and at < len(found.column) else -1
             return found.pool.factors[column] if found.pool is not None and column >= 0 else None
 
-        return spread_out(ranked[: SPREAD_POOL * limit], factors_of, limit, self.policy.diversity)
+        share = self.policy.diversity if diversity is None else diversity
+        return spread_out(ranked[: SPREAD_POOL * limit], factors_of, limit, share)
 
     def _id(self, at: int) -> str:
         return self.table.titles[at].content_id

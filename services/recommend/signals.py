@@ -1,9 +1,9 @@
-"""Signals from the event log: what a playback session says of its title. Pure, but for the reader's loop."""
+"""Signals from the event log: what sessions, feedback and lists say. Pure, but for the reader's loop."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from dataclasses import dataclass, field
 from typing import Protocol
 
 import msgspec
@@ -14,6 +14,7 @@ from kernel.clock import Clock
 from kernel.errors import StorageFailed
 from kernel.vocabulary import is_content_id
 from services.recommend.events import Action, FeedbackEvent
+from services.recommend.experiments.records import Draw, Exposure
 from services.recommend.store import FeedbackStore
 
 log = structlog.get_logger()
@@ -22,6 +23,8 @@ CURSOR = "event-log"
 MIN_SECONDS = 5.0
 """A session that was open for less says nothing: a slip of the finger, or an error of the player."""
 RETRY_SECONDS = 2.0
+MAX_SECONDS = 6 * 3600.0
+"""Of one session: a television left on is not watched."""
 
 
 class _Playback(Struct, rename="camel"):
@@ -33,31 +36,76 @@ class _Playback(Struct, rename="camel"):
     open: float = 0.0
 
 
-_decoder = msgspec.json.Decoder(_Playback)
+class FeedbackRecord(Struct, rename="camel", omit_defaults=True):
+    """The body of a record of feedback; whose it is says the record's subject."""
+
+    action: Action
+    content_id: str
+    at: float
+    value: float | None = None
+    event_id: str = ""
+
+
+@dataclass(frozen=True)
+class Signals:
+    """What records of the event log say: feedback, who was shown which arm, what was drawn at random."""
+
+    events: list[FeedbackEvent] = field(default_factory=list)
+    seen: list[Exposure] = field(default_factory=list)
+    drawn: list[Draw] = field(default_factory=list)
+
+
+_playbacks = msgspec.json.Decoder(_Playback)
+_feedback = msgspec.json.Decoder(FeedbackRecord)
 
 
 def signal_of_playback(body: bytes, profile: str, at: float, country: str) -> FeedbackEvent | None:
-    """The share watched, from the record of a session's end; None for any other record, and without a profile.
+    """The start, or the share watched, from the record of a session; None for any other record.
 
-    Without the profile's consent the record names none.
+    Without the profile's consent the record names none, and says nothing here.
     """
     if not profile:
         return None
     try:
-        found = _decoder.decode(body)
+        found = _playbacks.decode(body)
     except (msgspec.DecodeError, UnicodeDecodeError):
         return None
-    if found.event != "stop" or found.duration <= 0 or found.open < MIN_SECONDS or not is_content_id(found.content_id):
+    if not is_content_id(found.content_id):
         return None
-    share = min(1.0, max(0.0, found.position / found.duration))
-    name = f"stop:{found.session_id}"[:64]
-    return FeedbackEvent(profile, found.content_id, Action.WATCH, round(share, 4), at, country or None, name)
+    name = f"{found.event}:{found.session_id}"[:64]
+    if found.event == "start":
+        return FeedbackEvent(profile, found.content_id, Action.START, None, at, country or None, name)
+    if found.event != "stop" or found.duration <= 0 or found.open < MIN_SECONDS:
+        return None
+    share = round(min(1.0, max(0.0, found.position / found.duration)), 4)
+    seconds = round(min(found.open, MAX_SECONDS), 1)
+    return FeedbackEvent(profile, found.content_id, Action.WATCH, share, at, country or None, name, seconds)
+
+
+def signal_of_feedback(body: bytes, profile: str, country: str) -> FeedbackEvent | None:
+    """The feedback of a record; None for any other record."""
+    if not profile:
+        return None
+    try:
+        found = _feedback.decode(body)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return None
+    if not is_content_id(found.content_id):
+        return None
+    return FeedbackEvent(
+        profile, found.content_id, found.action, found.value, found.at, country or None, found.event_id
+    )
+
+
+def record_of_feedback(event: FeedbackEvent) -> bytes:
+    """The reverse."""
+    return msgspec.json.encode(FeedbackRecord(event.action, event.content, event.at, event.value, event.event_id))
 
 
 class SignalSource(Protocol):
     """The part of the event log that recommendations use."""
 
-    async def read(self, cursor: int) -> tuple[int, Sequence[FeedbackEvent]]:
+    async def read(self, cursor: int) -> tuple[int, Signals]:
         """(the next cursor, the signals up to it), waiting for the next records. Raises StorageFailed."""
 
     async def acknowledge(self, cursor: int) -> None:
@@ -86,6 +134,7 @@ class SignalReader:
     async def read_once(self, cursor: int) -> int:
         """Store the signals of the next records, and where to go on. Raises StorageFailed."""
         read, signals = await self._source.read(cursor)
-        await self._store.add_events(signals, self._clock.wall(), (CURSOR, read))
+        now = self._clock.wall()
+        await self._store.add_events(signals.events, now, (CURSOR, read), signals.seen, signals.drawn)
         await self._source.acknowledge(read)
         return read

@@ -24,18 +24,15 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.recommend.curation import CurationStore
 from services.recommend.events import FeedbackEvent, event_identity
-from services.recommend.marks import Mark, gather_marks
-from services.recommend.schema import MIGRATIONS, events, facts, marks
+from services.recommend.experiments.records import Draw, Exposure
+from services.recommend.experiments.store import ExperimentStore
+from services.recommend.marks import Mark, MarkRow, UserMarkRow, gather_marks
+from services.recommend.schema import MIGRATIONS, draws, events, exposures, facts, marks
 from system.database.database import Database
 from system.database.engine import DatabaseAddress
 
 MAX_MARKS = 20_000
 """Marks of one viewer that are read; nobody watches so many titles."""
-
-MarkRow = tuple[str, int, int, int, float, float]
-"""(content, verdict, viewed, clicked, share, at)."""
-UserMarkRow = tuple[str, str, int, int, int, float, float, str]
-"""(user, content, verdict, viewed, clicked, share, at, country)."""
 
 
 class FeedbackStore:
@@ -46,6 +43,7 @@ class FeedbackStore:
     def __init__(self, address: DatabaseAddress) -> None:
         self._database = Database(address, MIGRATIONS, "recommend")
         self.curation = CurationStore(self._database)
+        self.experiments = ExperimentStore(self._database)
 
     async def open(self) -> None:
         """Open or create the database. Raises StorageFailed."""
@@ -56,7 +54,12 @@ class FeedbackStore:
         await self._database.close()
 
     async def add_events(
-        self, batch: Sequence[FeedbackEvent], received: float, cursor: tuple[str, int] | None = None
+        self,
+        batch: Sequence[FeedbackEvent],
+        received: float,
+        cursor: tuple[str, int] | None = None,
+        seen: Sequence[Exposure] = (),
+        drawn: Sequence[Draw] = (),
     ) -> int:
         """Add events in one transaction, and how many are new. `received` in Unix seconds.
 
@@ -65,6 +68,7 @@ class FeedbackStore:
         async with self._database.write() as connection:
             if cursor is not None:
                 await self._set_fact(connection, *cursor)
+            await self.experiments.add_seen(connection, seen, drawn)
             if not batch:
                 return 0
             before = await _head(connection)
@@ -95,17 +99,18 @@ class FeedbackStore:
     async def export_person(self, account_id: str, profiles: Sequence[str]) -> list[dict[str, Any]]:
         """The feedback of a person's profiles, oldest first."""
         query = select(events).where(events.c.user.in_([account_id, *profiles])).order_by(events.c.id)
+        shown = select(exposures).where(exposures.c.user.in_([account_id, *profiles])).order_by(exposures.c.at)
         async with self._database.read() as connection:
             rows = (await connection.execute(query)).mappings().all()
-        return [
-            {name: value for name, value in row.items() if name not in ("id", "identity", "received")} for row in rows
-        ]
+            arms = (await connection.execute(shown)).mappings().all()
+        hidden = ("id", "identity", "received", "several", "propensity")
+        return [{name: value for name, value in row.items() if name not in hidden} for row in (*rows, *arms)]
 
     async def erase_person(self, account_id: str, profiles: Sequence[str]) -> None:
         """Delete the feedback of a person's profiles; the next training knows nothing of it."""
         users = [account_id, *profiles]
         async with self._database.write() as connection:
-            for table in (events, marks):
+            for table in (events, marks, exposures, draws):
                 await connection.execute(delete(table).where(table.c.user.in_(users)))
             await self._set_fact(connection, "erasures", await _fact(connection, "erasures") + 1)
         await self._database.scrub()
@@ -117,12 +122,41 @@ class FeedbackStore:
         """
         async with self._database.write() as connection:
             await connection.execute(delete(marks).where(marks.c.received < moment))
+            for table in (exposures, draws):
+                await connection.execute(delete(table).where(table.c.at < moment))
             return (await connection.execute(delete(events).where(events.c.received < moment))).rowcount
 
     async def head(self) -> int:
         """The number of the latest event; 0 if there is none."""
         async with self._database.read() as connection:
             return await _head(connection)
+
+    async def count_after(self, number: int) -> int:
+        """How many events came after the one with this number."""
+        async with self._database.read() as connection:
+            count = select(func.count()).select_from(events).where(events.c.id > number)
+            return int((await connection.execute(count)).scalar_one())
+
+    async def read_early_exits(
+        self, early: float, least: int, limit: int, country: str | None
+    ) -> list[tuple[str, int, int, float]]:
+        """(content, viewers who began it, those of them who left before the share `early`, mean share watched).
+
+        Of titles that `least` viewers began, the most often left first.
+        """
+        left = func.sum(case((marks.c.share < early, 1), else_=0))
+        count = func.count()
+        query = (
+            select(marks.c.content, count, left, func.avg(marks.c.share))
+            .where(marks.c.share >= 0, *([marks.c.country == country] if country else []))
+            .group_by(marks.c.content)
+            .having(count >= least)
+            .order_by((left * 1.0 / count).desc(), count.desc(), marks.c.content)
+            .limit(limit)
+        )
+        async with self._database.read() as connection:
+            rows = (await connection.execute(query)).all()
+        return [(content, int(viewers), int(exits), float(mean)) for content, viewers, exits, mean in rows]
 
     async def fact(self, name: str) -> int:
         """A number that is kept under a name: `erasures`, or the cursor of another log; 0 if it was never set."""
@@ -179,6 +213,7 @@ def _event_row(event: FeedbackEvent, received: float) -> dict[str, str | float |
         "country": event.country,
         "identity": event_identity(event),
         "received": received,
+        "seconds": event.seconds,
     }
 
 

@@ -9,10 +9,11 @@ from itertools import pairwise
 import numpy as np
 from scipy import sparse
 
-from services.recommend.models.blend import COMPONENTS, FittedModel, blend_scores, make_history, make_pool
+from services.recommend.models.blend import FittedModel, blend_scores, make_history, make_pool
 from services.recommend.models.interactions import Floats, Interactions, Mask
 from services.recommend.training.ranking_metrics import judge_scores
 from services.recommend.training.trainer import NumpyTrainer, TrainingLimits
+from services.recommend.vocabulary import COMPONENTS
 from tools.eval_recommend.ratings import last_rows, random_part, some_viewers, without_times
 
 SHRINKAGE = 10.0

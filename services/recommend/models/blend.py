@@ -16,9 +16,8 @@ from services.recommend.models.content import ContentModel
 from services.recommend.models.ials import IalsParameters, base_matrix, fold_in
 from services.recommend.models.interactions import Doubles, Floats, Indices, ages
 from services.recommend.models.top_weights import TitleWeights, rows_of
+from services.recommend.vocabulary import COMPONENTS
 
-COMPONENTS = ("ease", "ease_recent", "successors", "ials", "popularity")
-STATIC_COMPONENTS = ("ease", "ials", "popularity")
 RECENT_HALF_LIFE = 5.0
 """Titles of a viewer after which an older one counts half, in `ease_recent`."""
 NEXT_HALF_LIFE = 2.0
@@ -88,6 +87,10 @@ class Pool:
     def __len__(self) -> int:
         return len(self.popularity)
 
+    def part(self, columns: Indices) -> Pool:
+        """The pool of some of its titles."""
+        return Pool(self.ease[columns], self.successors[columns], self.factors[columns], self.popularity[columns])
+
 
 def make_pool(model: FittedModel, items: Indices, factors: Floats | None = None) -> Pool:
     """The pool of these items by number; -1 for a title that the model does not know, whose `factors` must be given."""
@@ -150,9 +153,17 @@ def normalise_rows(found: Floats) -> Floats:
 
 
 def blend_scores(
-    model: FittedModel, history: History, pool: Pool, checkpoint: Callable[[], object] = lambda: None
+    model: FittedModel,
+    history: History,
+    pool: Pool,
+    checkpoint: Callable[[], object] = lambda: None,
+    weights: Mapping[str, float] | None = None,
 ) -> NDArray[np.float32]:
-    """The score of each title of the pool for a viewer, the larger the better; `checkpoint` as in component_scores."""
-    names = [name for name in COMPONENTS if model.weights.get(name)]
-    weights = np.array([model.weights[name] for name in names], np.float32)
-    return np.asarray(weights @ component_scores(model, history, pool, names, checkpoint), dtype=np.float32)
+    """The score of each title of the pool for a viewer, the larger the better; `checkpoint` as in component_scores.
+
+    `weights` None = the model's own.
+    """
+    weighed = model.weights if weights is None else weights
+    names = [name for name in COMPONENTS if weighed.get(name)]
+    shares = np.array([weighed[name] for name in names], np.float32)
+    return np.asarray(shares @ component_scores(model, history, pool, names, checkpoint), dtype=np.float32)

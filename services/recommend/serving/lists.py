@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -38,16 +38,21 @@ class ListMaker:
     audience: Audience
     state: ViewerState
 
-    def personal_scores(self, model: FittedModel, checkpoint: Callable[[], object] = lambda: None) -> Floats | None:
+    def personal_scores(
+        self,
+        model: FittedModel,
+        checkpoint: Callable[[], object] = lambda: None,
+        weights: Mapping[str, float] | None = None,
+    ) -> Floats | None:
         """The blend's score of each candidate; None where the model knows nothing of the viewer.
 
-        `checkpoint` is called between the steps, and may raise.
+        `checkpoint` is called between the steps, and may raise. `weights` None = the model's own.
         """
         history = viewer_history(model, self.state)
         pool = self.candidates.pool
         if not len(history) or pool is None or not len(pool) or not model.weights:
             return None
-        scores = blend_scores(model, history, pool, checkpoint)
+        scores = blend_scores(model, history, pool, checkpoint, weights)
         scores[self._columns(self.state.seen)] = -np.inf
         scores[self._columns(self.state.disliked)] = -np.inf
         return scores

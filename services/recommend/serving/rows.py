@@ -5,41 +5,14 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from enum import StrEnum
 
 from services.recommend.serving.lists import PERSONAL, ListMaker, Ranked
 from services.recommend.serving.title_table import TitleTable
+from services.recommend.vocabulary import Reason
 
 MIN_TITLES = 3
 """A row of taste with fewer titles is not shown."""
 GENRE_ROWS = 3
-
-
-class Reason(StrEnum):
-    """Why a row is there."""
-
-    FEATURED = "featured"
-    CONTINUE = "continue-watching"
-    FOR_YOU = "for-you"
-    BECAUSE = "because-you-watched"
-    TRENDING = "trending"
-    NEW = "new"
-    GENRE = "genre"
-    DECADE = "decade"
-    CURATED = "curated"
-
-
-REASON_SENTENCES = {
-    Reason.FEATURED: "Operators feature these titles here at this time.",
-    Reason.CONTINUE: "The viewer began these titles and did not finish them.",
-    Reason.FOR_YOU: "What the viewer watched speaks for these titles.",
-    Reason.BECAUSE: "Viewers of the named title, which this viewer watched, watch these titles.",
-    Reason.TRENDING: "Many viewers in the country watch these titles now.",
-    Reason.NEW: "These titles came into the catalogue last.",
-    Reason.GENRE: "The viewer watches much of this genre.",
-    Reason.DECADE: "The viewer watches much of this decade.",
-    Reason.CURATED: "Operators chose these titles.",
-}
 
 
 @dataclass(frozen=True)
@@ -73,6 +46,14 @@ def compose_rows(sources: Iterable[RowSource], size: int) -> list[Row]:
             rows.append(Row(source.row_id, source.title, source.reason, items))
             shown.update(at for at, _ in items)
     return rows
+
+
+def chosen_rows(sources: Iterable[RowSource], reasons: Sequence[Reason] | None) -> Iterable[RowSource]:
+    """The rows with these reasons, in their order; all of them as they come where `reasons` is None."""
+    if reasons is None:
+        return sources
+    held = list(sources)
+    return [one for reason in reasons for one in held if one.reason is reason]
 
 
 def favourites(table: TitleTable, content_ids: Sequence[str]) -> tuple[list[str], list[int]]:

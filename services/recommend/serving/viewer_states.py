@@ -8,9 +8,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from services.recommend.marks import Verdict, mark_weight
+from services.recommend.marks import MarkRow, Verdict, mark_weight
 from services.recommend.models.interactions import Doubles, Floats
-from services.recommend.store import MarkRow
 
 STATE_BYTES = 600
 MARK_BYTES = 120

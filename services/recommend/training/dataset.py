@@ -6,9 +6,8 @@ from collections.abc import AsyncIterator, Iterable, Sequence
 
 import numpy as np
 
-from services.recommend.marks import mark_weight
+from services.recommend.marks import UserMarkRow, mark_weight
 from services.recommend.models.interactions import Indices, Interactions, sort_interactions
-from services.recommend.store import UserMarkRow
 
 
 class InteractionsBuilder:

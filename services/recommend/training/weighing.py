@@ -9,10 +9,11 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from services.recommend.models.blend import COMPONENTS, STATIC_COMPONENTS, FittedModel, component_scores, make_pool
+from services.recommend.models.blend import FittedModel, component_scores, make_pool
 from services.recommend.models.interactions import Floats
 from services.recommend.training.ranking_metrics import Judged
 from services.recommend.training.tuning import Exam, Worths, mean_worth
+from services.recommend.vocabulary import COMPONENTS, STATIC_COMPONENTS
 
 STEPS = (0.0, 0.1, 0.25, 0.5, 0.75, 1.0, 1.5, 2.0)
 ROUNDS = 3

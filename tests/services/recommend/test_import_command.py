@@ -14,7 +14,7 @@ def count(folder):
     async def read():
         store = FeedbackStore(DatabaseAddress(folder / "recommend.sqlite3"))
         await store.open()
-        found = await store.head()
+        found = await store.count_after(0)
         await store.close()
         return found
 

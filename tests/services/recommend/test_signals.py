@@ -3,8 +3,8 @@
 import msgspec
 import pytest
 
-from services.recommend.events import Action
-from services.recommend.signals import signal_of_playback
+from services.recommend.events import Action, FeedbackEvent, event_identity
+from services.recommend.signals import record_of_feedback, signal_of_feedback, signal_of_playback
 
 
 def body(**more):
@@ -22,7 +22,7 @@ def test_the_end_of_a_session_says_how_much_was_watched():
     ("record", "profile"),
     [
         (body(), ""),
-        (body(event="start"), "p-1"),
+        (body(event="moved"), "p-1"),
         (body(duration=0), "p-1"),
         (body(open=1.0), "p-1"),
         (body(contentId="../x"), "p-1"),
@@ -32,3 +32,19 @@ def test_the_end_of_a_session_says_how_much_was_watched():
 )
 def test_other_records_say_nothing(record, profile):
     assert signal_of_playback(record, profile, 5.0, "DE") is None
+
+
+def test_a_start_is_no_watch_yet():
+    found = signal_of_playback(body(event="start"), "p-1", 5.0, "DE")
+    assert (found.action, found.value, found.event_id) == (Action.START, None, "start:s1")
+    watched = signal_of_playback(body(event="stop", open=1e9), "p-1", 5.0, "DE")
+    assert watched.seconds == 6 * 3600.0
+
+
+def test_feedback_goes_through_the_event_log_unchanged():
+    event = FeedbackEvent("p-1", "film", Action.WATCH, 0.5, 7.25, "DE", "app-1")
+    found = signal_of_feedback(record_of_feedback(event), "p-1", "DE")
+    assert found == event
+    assert event_identity(found) == event_identity(event)
+    assert signal_of_feedback(record_of_feedback(event), "", "DE") is None
+    assert signal_of_feedback(b'{"action":"LOVE","contentId":"a","at":1}', "p-1", "") is None

@@ -1,0 +1,92 @@
+"""Writes who saw what to the event log, without making anybody wait for it.
+
+A list is answered before its record is on the disk: at a crash the records of a moment are lost, of all arms alike.
+What the log does not take in time is dropped and counted, as a full disk must not stop lists.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from typing import Protocol
+
+import msgspec
+import structlog
+from cachetools import TTLCache
+
+from kernel.clock import Clock
+from kernel.errors import Overloaded, StorageFailed
+from services.counters import Counters
+from services.recommend.experiments.records import SeenRecord
+
+log = structlog.get_logger()
+
+MAX_WAITING = 20_000
+MAX_TOGETHER = 500
+FLUSH_SECONDS = 0.2
+REPEAT_SECONDS = 1_800.0
+"""The same viewer, surface and arms are written once in so long: an exposure counts from the first on anyway."""
+MAX_REPEATS = 200_000
+
+
+class SeenLog(Protocol):
+    """The event log, as lists use it."""
+
+    async def append(self, user: str, country: str, at: float, body: bytes) -> None:
+        """Store a record; it is on the disk on return. Raises Overloaded, StorageFailed."""
+
+
+class Impressions:
+    """Collects records; `run` writes them."""
+
+    def __init__(self, seen_log: SeenLog | None, clock: Clock, counters: Counters) -> None:
+        self._log = seen_log
+        self._clock = clock
+        self._counters = counters
+        self._waiting: deque[tuple[str, str, SeenRecord]] = deque()
+        self._wake = asyncio.Event()
+        self._written: TTLCache[tuple[object, ...], None] = TTLCache(MAX_REPEATS, REPEAT_SECONDS, timer=clock.mono)
+
+    def note(self, user: str, country: str | None, record: SeenRecord) -> None:
+        """Write a record soon, unless one like it was written lately."""
+        if self._log is None:
+            return
+        key = (user, record.surface, record.device, record.arms, record.items[:5])
+        if record.draw is None and key in self._written:
+            return
+        self._written[key] = None
+        if len(self._waiting) >= MAX_WAITING:
+            self._counters.impressions.labels("dropped").inc()
+            return
+        self._waiting.append((user, country or "", record))
+        self._wake.set()
+
+    async def run(self) -> None:
+        """Write what is noted, for ever."""
+        while True:
+            await self._wake.wait()
+            self._wake.clear()
+            while self._waiting:
+                await self.write_some()
+            await asyncio.sleep(FLUSH_SECONDS)
+
+    async def write_some(self) -> None:
+        """Write the next records together."""
+        if self._log is None:
+            return
+        batch = [self._waiting.popleft() for _ in range(min(MAX_TOGETHER, len(self._waiting)))]
+        appended = await asyncio.gather(
+            *(
+                self._log.append(user, country, record.at, msgspec.json.encode(record))
+                for user, country, record in batch
+            ),
+            return_exceptions=True,
+        )
+        failed = [one for one in appended if isinstance(one, BaseException)]
+        self._counters.impressions.labels("written").inc(len(batch) - len(failed))
+        for error in failed:
+            if not isinstance(error, Overloaded | StorageFailed):
+                raise error
+        if failed:
+            self._counters.impressions.labels("dropped").inc(len(failed))
+            log.warning("impressions-dropped", records=len(failed), error=str(failed[0]))
