@@ -83,26 +83,15 @@ async def build_recommend(settings: ServicesSettings, around: Surroundings) -> B
     followers = RecommendFollowers(service, titles, store, versions, clock, counters)
     viewers = ViewerDirectory(UsersForRecommend(around.users.store) if around.users else None, clock)
     favourites = Favourites(service, viewers, clock)
-    written = None if around.event_log is None else RecommendEvents(around.event_log)
-    registry = ExperimentRegistry(store.experiments, settings.experiment_holdout / 100)
-    impressions = Impressions(written, clock, counters)
-    lists = TreatedLists(
-        service, registry, impressions, clock, settings.recommend_exploration / 100, SystemRandom().random
-    )
-    routes = (
-        *RecommendRoutes(service, lists, viewers, store.curation, written, clock).routes(),
-        *ExperimentRoutes(store.experiments, registry, clock).routes(),
-        *RecommendOperatorRoutes(service, store, lists.census, clock).routes(),
-    )
-    built = BuiltRecommend(store, favourites, routes)
+    seen = _make_lists(settings, around, service, store, viewers)
+    built = BuiltRecommend(store, favourites, seen.routes)
     built.tasks += [
         followers.follow_titles,
         followers.follow_events,
         followers.follow_models,
         followers.refresh_sets,
         service.writes.run,
-        registry.run,
-        impressions.run,
+        *seen.tasks,
     ]
     built.ready += [service.ready, followers.model_checked]
     if around.events is not None:
@@ -112,3 +101,32 @@ async def build_recommend(settings: ServicesSettings, around: Surroundings) -> B
         train = partial(run_training, settings)
         built.tasks.append(TrainingSchedule(store, versions, clock, counters, train, settings.train_every).run)
     return built
+
+
+@dataclass(frozen=True)
+class _Lists:
+    """The routes of lists, and what runs for their experiments."""
+
+    routes: tuple[Route, ...]
+    tasks: tuple[Callable[[], Coroutine[Any, Any, None]], ...]
+
+
+def _make_lists(
+    settings: ServicesSettings,
+    around: Surroundings,
+    service: RecommendService,
+    store: FeedbackStore,
+    viewers: ViewerDirectory,
+) -> _Lists:
+    clock = around.clock
+    written = None if around.event_log is None else RecommendEvents(around.event_log)
+    registry = ExperimentRegistry(store.experiments, settings.experiment_holdout / 100)
+    impressions = Impressions(written, clock, around.counters)
+    exploration = settings.recommend_exploration / 100
+    lists = TreatedLists(service, registry, impressions, clock, exploration, SystemRandom().random)
+    routes = (
+        *RecommendRoutes(service, lists, viewers, store.curation, written, clock).routes(),
+        *ExperimentRoutes(store.experiments, registry, clock).routes(),
+        *RecommendOperatorRoutes(service, store, lists.census, clock).routes(),
+    )
+    return _Lists(routes, (registry.run, impressions.run))

@@ -125,9 +125,6 @@ class RecommendRoutes:
         limit = Parameter("limit", "Number of titles, 1 to 100.", schema=params.integer_schema(1, 100, 20))
         wide = Parameter("limit", "Titles of a row, 1 to 60.", schema=params.integer_schema(1, MAX_ROW, 20))
         content = Parameter("contentId", "The title.", required=True, schema=params.CONTENT_ID_SCHEMA)
-        row = Parameter(
-            "rowId", "The row.", location="path", schema={"type": "string", "pattern": f"^{ROW_ID.pattern}$"}
-        )
         return (
             Route(
                 "GET", "/recommendations", self.list_recommendations, Access.VIEWER, "What to watch next, best first",
@@ -150,6 +147,14 @@ class RecommendRoutes:
                 "POST", "/recommendations/feedback", self.post_feedback, Access.VIEWER, "Record what a viewer did",
                 body=FEEDBACK, response={"type": "object"}, errors=(403, 404),
             ),
+            *self._curated_routes(),
+        )  # fmt: skip
+
+    def _curated_routes(self) -> tuple[Route, ...]:
+        row = Parameter(
+            "rowId", "The row.", location="path", schema={"type": "string", "pattern": f"^{ROW_ID.pattern}$"}
+        )
+        return (
             Route(
                 "GET", "/recommendations/curated", self.list_curated, Access.OPERATOR, "The rows of operators",
                 response={"type": "array"},

@@ -1,6 +1,8 @@
 """The recommendation service: follows titles, events and models, and makes lists and rows from them.
 
 A list waits for nothing but its viewer's marks. Past the deadline, or where something fails, it is the trend.
+
+Over 300 lines because a list, its deadline, its breaker and what it falls back to are decided together.
 """
 
 from __future__ import annotations

@@ -30,6 +30,8 @@ class SimulationSettings:
 
 
 def _list(settings: ServiceSettings) -> int:
+    """List the experiments."""
+
     async def work(services: ServiceApi) -> int:
         found = await services.get(PATH)
         if settings.json:
@@ -48,6 +50,7 @@ def _list(settings: ServiceSettings) -> int:
 
 
 def _define(settings: ServiceSettings, experiment: str, file: str) -> int:
+    """Define an experiment, or change a draft."""
     body = _read_definition(Path(file))
 
     async def work(services: ServiceApi) -> int:
@@ -71,10 +74,12 @@ def _read_definition(path: Path) -> Any:
 
 
 def _start(settings: ServiceSettings, experiment: str) -> int:
+    """Start a draft."""
     return _change(settings, experiment, "start")
 
 
 def _stop(settings: ServiceSettings, experiment: str) -> int:
+    """Stop a running experiment for good."""
     return _change(settings, experiment, "stop")
 
 
@@ -87,6 +92,8 @@ def _change(settings: ServiceSettings, experiment: str, verb: str) -> int:
 
 
 def _delete(settings: ServiceSettings, experiment: str) -> int:
+    """Delete an experiment that does not run."""
+
     async def work(services: ServiceApi) -> int:
         await services.delete(f"{PATH}/{experiment}")
         print(f"{experiment} is deleted")
@@ -101,6 +108,8 @@ def _say(found: Any) -> int:
 
 
 def _report(settings: ServiceSettings, experiment: str) -> int:
+    """Print what an experiment has come to."""
+
     async def work(services: ServiceApi) -> int:
         found = await services.get(f"{PATH}/{experiment}/report")
         if settings.json:
@@ -135,6 +144,7 @@ def _cell(metric: Any) -> str:
 
 
 def _simulate(settings: SimulationSettings) -> int:
+    """Simulate A/A experiments, and print how many were called different."""
     from services.recommend.experiments.simulation import simulate_aa
 
     found = simulate_aa(settings.runs, settings.days, settings.viewers, settings.seed)

@@ -30,6 +30,8 @@ class ExitSettings(ServiceSettings):
 
 
 def _overview(settings: ServiceSettings) -> int:
+    """Print how lists do by country, and how old the model is."""
+
     async def work(services: ServiceApi) -> int:
         found = await services.get("/recommendations/overview")
         if settings.json:
@@ -53,6 +55,8 @@ def _overview(settings: ServiceSettings) -> int:
 
 
 def _off_policy(settings: OffPolicySettings) -> int:
+    """Print what other policies would earn."""
+
     async def work(services: ServiceApi) -> int:
         asked: dict[str, Any] = {"days": settings.days, "windowHours": settings.window_hours}
         found = await services.get("/recommendations/off-policy", **asked)
@@ -72,6 +76,8 @@ def _off_policy(settings: OffPolicySettings) -> int:
 
 
 def _early_exits(settings: ExitSettings) -> int:
+    """Print the titles that are left early."""
+
     async def work(services: ServiceApi) -> int:
         asked: dict[str, Any] = {
             "country": settings.country, "viewers": settings.viewers, "limit": settings.most

@@ -38,23 +38,8 @@ async def test_an_experiment_is_defined_run_and_read_from_the_command_line(tmp_p
     assert "is running" in (await run("experiment", "define", "rows", str(file), code=1)).err
     assert "rows is stopped" in (await run("experiment", "stop", "rows")).out
     assert "deleted" in (await run("experiment", "delete", "rows")).out
-    headers = {"Authorization": f"Bearer {place.key}"}
-    await place.get("/recommendations?userId=u1", headers=headers)
-    assert "model none" in (await run("overview")).out
-    assert "policy" in (await run("off-policy")).out
-    assert "left early" in (await run("early-exits")).out
     file.write_text("{")
     assert "is not JSON" in (await run("experiment", "define", "rows", str(file), code=1)).err
-
-
-@pytest.mark.parametrize("words", [["experiment", "list"], ["overview"]])
-def test_services_that_do_not_answer_are_told(tmp_path, capsys, words):
-    key = tmp_path / "api.key"
-    key.write_text("k" * 40)
-    key.chmod(0o600)
-    flags = ["--services", "http://127.0.0.1:9", "--api-key-file", str(key)]
-    assert main(["recommend", *words, *flags]) == 1
-    assert "do they run there?" in capsys.readouterr().err
 
 
 def test_equal_arms_are_simulated(capsys):
