@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import ssl
 from contextlib import AsyncExitStack
 from functools import partial
 
@@ -46,7 +45,8 @@ from edge.reload import Reloader
 from edge.serve.access_log import AccessLog
 from edge.serve.connection_limits import ConnectionLimits
 from edge.serve.handler import RequestHandler
-from edge.serve.listener import ViewerListener, alpn_of, timeouts_of
+from edge.serve.listener import ViewerListener, timeouts_of
+from edge.serve.viewer_tls import ViewerTls
 from edge.settings import EdgeSettings
 from edge.tasks import TaskOwner
 from edge.upstreams.config import upstreams_of
@@ -64,7 +64,6 @@ from kernel.vocabulary import CACHE_NOTICE_SENTENCES, CacheNotice, Refusal
 from rpc.node_identity import NodeIdentity
 from rpc.supervised import TaskSupervisor
 from system.private_files import private_folder
-from system.server_tls import renew_certificate, tls_context
 
 LOOP_CHECK_SECONDS = 0.5
 MAX_LOCK_WAIT_SECONDS = 5.0
@@ -85,7 +84,7 @@ class Edge:
     marked_stale = log_dropped = 0
     _admin: Door | None = None
     _timer: Timer | None = None
-    _tls: ssl.SSLContext | None = None
+    _tls: ViewerTls | None = None
     address: Address | None = None
     admin_address: Address | None = None
 
@@ -100,6 +99,7 @@ class Edge:
     ) -> None:
         self.settings = settings
         self.owns_cache = place is None or place.owns_cache
+        self._ticket_secret = place.ticket_secret if place is not None else None
         self.network = network
         self.clock = clock
         self.counts = Counts()
@@ -116,10 +116,7 @@ class Edge:
         self.prefetch_service = self._make_prefetch_service()
         self.handler = self._make_handler()
         self.bodies = BodyBudget(settings.body_memory)
-        self.listener = ViewerListener(
-            self.handler, self.handler.connections, Limits(body=self.node.profile.max_body, bodies=self.bodies), clock,
-            timeouts_of(settings), self.connection_limits, prior_knowledge=settings.http2 == "prior-knowledge",
-        )  # fmt: skip
+        self.listener = self._make_listener()
         self.live = LiveSettings(self)
         self._rules = self.node.rules
         self.reporter = self._make_reporter()
@@ -203,6 +200,13 @@ class Edge:
             self.connection_limits, prefetch.predictor if prefetch.is_watching and self.owns_cache else None,
         )  # fmt: skip
 
+    def _make_listener(self) -> ViewerListener:
+        limits = Limits(body=self.node.profile.max_body, bodies=self.bodies)
+        return ViewerListener(
+            self.handler, self.handler.connections, limits, self.clock, timeouts_of(self.settings),
+            self.connection_limits, counts=self.counts, prior_knowledge=self.settings.http2 == "prior-knowledge",
+        )  # fmt: skip
+
     # -- running -----------------------------------------------------------------------------------------------
 
     async def start(self) -> None:
@@ -229,9 +233,10 @@ class Edge:
             if self._stopping:
                 return
         settings = self.settings
-        tls = None
-        if settings.tls_cert is not None and settings.tls_key is not None:
-            tls = self._tls = tls_context(settings.tls_cert, settings.tls_key, alpn_of(settings))
+        if settings.tls_cert is not None:
+            secret = self._ticket_secret.read_bytes() if self._ticket_secret is not None else None
+            self._tls = ViewerTls(settings, self.clock, secret)
+        tls = self._tls.context if self._tls is not None else None
         self.address = await self.listener.open(self.network, settings.listen, tls)
         if self.node.profile.name == "media":
             self.node.origin = (f"http{'s' if tls else ''}://{self.address}").encode()
@@ -304,9 +309,8 @@ class Edge:
             self.log.reopen()
 
     def _reload_certificate(self) -> None:
-        settings = self.settings
-        if self._tls is not None and settings.tls_cert is not None and settings.tls_key is not None:
-            renew_certificate(self._tls, settings.tls_cert, settings.tls_key)
+        if self._tls is not None:
+            self._tls.reload()
 
     def _reload_rules(self) -> None:
         if not self.settings.control:
@@ -337,7 +341,7 @@ class Edge:
         self.draining = self.connection_limits.closed = False
         self.drained.clear()
         try:
-            await self.listener.open(self.network, self.address, self._tls)
+            await self.listener.open(self.network, self.address, self._tls.context if self._tls is not None else None)
         except BadSettings:
             self.draining = self.connection_limits.closed = True
             raise
@@ -393,6 +397,8 @@ class Edge:
                 ends.push_async_callback(self._admin.close)
             if self._timer is not None:
                 ends.callback(self._timer.cancel)
+            if self._tls is not None:
+                ends.callback(self._tls.stop)
             ends.callback(self.connection_limits.cut_handshakes)
             ends.callback(self.listener.abort_connections)
 

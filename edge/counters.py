@@ -32,6 +32,20 @@ COUNTERS = (
     Counter("matinee_edge_upstream_idle_connections", "gauge", "Those of them that are idle.", ("upstream",)),
     Counter("matinee_edge_upstream_waiting", "gauge", "Requests that wait for a connection now.", ("upstream",)),
     Counter("matinee_edge_connections", "gauge", "Viewers connected now."),
+    Counter("matinee_edge_h2_connections", "gauge", "Viewers connected by HTTP/2 now."),
+    Counter("matinee_edge_h2_requests_total", "counter", "Requests of viewers by HTTP/2, among all."),
+    Counter(
+        "matinee_edge_h2_resets_total",
+        "counter",
+        "Streams of HTTP/2 that viewers cancelled (viewer) or we reset, by error code.",
+        ("reason",),
+    ),
+    Counter(
+        "matinee_edge_h2_faults_total",
+        "counter",
+        "Connections of HTTP/2 ended for a fault or flood of the viewer's, by error code.",
+        ("reason",),
+    ),
     Counter("matinee_edge_connections_cut_total", "counter", "Connections reset without a response: far too many."),
     Counter("matinee_edge_accept_errors_total", "counter", "Times that accepting was suspended: no descriptors left."),
     Counter("matinee_edge_handshakes", "gauge", "TLS handshakes running now."),
@@ -161,6 +175,10 @@ class Counts:
     bytes_filled: int = 0
     waiting: int = 0
     connections: int = 0
+    h2_connections: int = 0
+    h2_requests: int = 0
+    h2_resets: dict[str, int] = field(default_factory=dict)
+    h2_ends: dict[str, int] = field(default_factory=dict)
     statuses: dict[int, int] = field(default_factory=dict)
     refusals: dict[str, int] = field(default_factory=dict)
     aborts: dict[str, int] = field(default_factory=dict)

@@ -10,6 +10,7 @@ LOG_FIELDS = (
     LogField("session", "The session of the token, or null."),
     LogField("address", "The viewer's address."),
     LogField("country", "The viewer's country by address, or null."),
+    LogField("protocol", "What the viewer speaks: http/1.0, http/1.1 or h2."),
     LogField("method", "The request's method."),
     LogField("path", "The path without its token, normalised."),
     LogField("status", "The response's status."),

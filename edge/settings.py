@@ -117,6 +117,16 @@ class EdgeSettings:
     slice_over: int = live("slice_over")
     tls_cert: Path | None = setting(PATH, None, "PEM file of the certificate chain; with it viewers connect by TLS.")
     tls_key: Path | None = setting(PATH, None, "PEM file of the certificate's private key.")
+    tls_sni: tuple[Path, ...] = setting(
+        PATH, None, "More certificates, by the name that viewers ask for: PEM files of a chain and its key.", many=True
+    )
+    tls_min: str = setting(choice("1.2", "1.3"), "1.2", "The oldest version of TLS that viewers may use.")
+    tls_ciphers: str | None = setting(TEXT, None, "Ciphers of TLS 1.2, as OpenSSL lists them; not set: its own list.")
+    tls_ticket_secret: Path | None = setting(
+        PATH,
+        None,
+        "File of 32 bytes or more, mode 0600, that session tickets' keys are made from, for nodes that share a name.",
+    )
     http2: str = setting(
         choice("on", "off", "prior-knowledge"),
         "on",
@@ -181,9 +191,7 @@ class EdgeSettings:
             raise BadSettings("admin", why)
         if self.tokens == "required" and self.keys is None and not self.control:
             raise BadSettings("keys", "tokens are required but there is neither --keys JWKS.json nor --control")
-        if (self.tls_cert is None) != (self.tls_key is None):
-            missing = "tls_key" if self.tls_key is None else "tls_cert"
-            raise BadSettings(missing, "TLS needs both --tls-cert and --tls-key")
+        self._check_tls()
         self._check_upstream_tls()
         if self.control and self.fleet_dir is None:
             raise BadSettings("fleet_dir", "joining a control plane needs a folder for the last good state")
@@ -207,6 +215,14 @@ class EdgeSettings:
         asked = any(route.token == "required" for route in self.route)  # noqa: S105 (a word of the setting)
         if asked and self.role == "edge" and self.keys is None and not self.control:
             raise BadSettings("keys", "a route requires tokens but there is neither --keys JWKS.json nor --control")
+
+    def _check_tls(self) -> None:
+        if (self.tls_cert is None) != (self.tls_key is None):
+            missing = "tls_key" if self.tls_key is None else "tls_cert"
+            raise BadSettings(missing, "TLS needs both --tls-cert and --tls-key")
+        for name in ("tls_sni", "tls_ciphers", "tls_ticket_secret"):
+            if self.tls_cert is None and getattr(self, name):
+                raise BadSettings(name, "has no meaning without --tls-cert and --tls-key")
 
     def _check_upstream_tls(self) -> None:
         if (self.upstream_cert is None) != (self.upstream_key is None):

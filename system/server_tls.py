@@ -8,14 +8,27 @@ import ssl
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from cryptography import x509
+
 from kernel.errors import BadSettings
 
 
-def tls_context(certificate: Path, key: Path, alpn: Sequence[str] = ("http/1.1",)) -> ssl.SSLContext:
-    """The server's TLS: 1.2 and newer, these protocols (ALPN), the preferred one first. BadSettings when certificate
-    and key cannot be used."""
+def tls_context(
+    certificate: Path, key: Path, alpn: Sequence[str] = ("http/1.1",), minimum: str = "1.2", ciphers: str | None = None
+) -> ssl.SSLContext:
+    """The server's TLS: `minimum` and newer, these protocols (ALPN), the preferred one first. `ciphers`: for TLS 1.2,
+    as OpenSSL lists them. BadSettings when certificate and key, or the ciphers, cannot be used.
+
+    Renegotiation is refused: it costs a server more than a client (CVE-2011-1473).
+    """
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    context.minimum_version = ssl.TLSVersion.TLSv1_3 if minimum == "1.3" else ssl.TLSVersion.TLSv1_2
+    context.options |= ssl.OP_NO_RENEGOTIATION
+    if ciphers is not None:
+        try:
+            context.set_ciphers(ciphers)
+        except ssl.SSLError:
+            raise BadSettings("tls_ciphers", f"{ciphers!r} names no cipher that OpenSSL knows") from None
     context.set_alpn_protocols(list(alpn))
     renew_certificate(context, certificate, key)
     return context
@@ -52,3 +65,13 @@ def _memory_file(content: bytes) -> Iterator[str]:
         file.write(content)
         file.flush()
         yield f"/proc/self/fd/{file.fileno()}"
+
+
+def names_of(certificate: Path) -> frozenset[str]:
+    """The host names in a certificate, in lower case; `*.example.org` as it is. BadSettings if it cannot be read."""
+    try:
+        chain = x509.load_pem_x509_certificates(certificate.read_bytes())
+        found = chain[0].extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+        return frozenset(name.lower() for name in found.get_values_for_type(x509.DNSName))
+    except (OSError, ValueError, x509.ExtensionNotFound) as error:
+        raise BadSettings("tls_sni", f"{certificate} names no host: {error}") from None

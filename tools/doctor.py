@@ -7,6 +7,7 @@ import ctypes
 import os
 import platform
 import shutil
+import socket
 import subprocess
 import sys
 import time
@@ -34,6 +35,8 @@ EARLIEST_TIME = datetime(2026, 1, 1, tzinfo=UTC).timestamp()
 MAX_AHEAD = 60.0
 ANSWER_SECONDS = 3.0
 _TIME_ERROR = 5
+_TCP_ULP = 31
+"""Of `tcp(7)`, which Python 3.11 has no name for."""
 
 
 class Level(StrEnum):
@@ -95,7 +98,19 @@ def check_machine(state: Path) -> Iterator[Finding]:
     yield check_player(ROOT / PLAYER)
     yield check_disk(nearest_existing(state))
     yield check_memory(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"))
+    yield check_kernel_tls()
     yield check_clock(time.time(), newest_timestamp(state), is_clock_synchronised())  # noqa: TID251 (checks the clock itself)
+
+
+def check_kernel_tls() -> Finding:
+    """Say whether this kernel can encrypt TLS itself (kTLS); the edge does it in its own process either way."""
+    with socket.create_server(("127.0.0.1", 0)) as server, socket.create_connection(server.getsockname()) as sock:
+        try:
+            sock.setsockopt(socket.IPPROTO_TCP, _TCP_ULP, b"tls")
+            found = "in this kernel, not used: Python 3.11 cannot ask for it"
+        except OSError:
+            found = "not in this kernel"
+    return Finding("kernel TLS", Level.OK, found)
 
 
 def check_python(version: tuple[int, int]) -> Finding:

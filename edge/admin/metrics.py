@@ -81,6 +81,10 @@ def _of_requests(counts: Counts) -> dict[str, Number]:
         "matinee_edge_filled_bytes_total": counts.bytes_filled,
         "matinee_edge_fills_total": {**counts.fills},
         "matinee_edge_connections": counts.connections,
+        "matinee_edge_h2_connections": counts.h2_connections,
+        "matinee_edge_h2_requests_total": counts.h2_requests,
+        "matinee_edge_h2_resets_total": {**counts.h2_resets},
+        "matinee_edge_h2_faults_total": {**counts.h2_ends},
         "matinee_edge_waiting": counts.waiting,
         "matinee_edge_loop_delay_seconds": counts.loop_delay,
     }

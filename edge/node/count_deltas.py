@@ -12,12 +12,12 @@ from typing import Any
 from edge.counters import ONE_REQUEST, Counts
 from edge.serve.connection_limits import ConnectionCounts
 
-GAUGES = ("connections", "waiting")
+GAUGES = ("connections", "waiting", "h2_connections")
 _FIGURES = (
     "requests", "fast_path_hits", "hits", "stale_hits", "misses", "collapsed", "revalidated", "passes", "failed",
-    "bytes_sent", "bytes_filled", "broken_responses", *GAUGES,
+    "bytes_sent", "bytes_filled", "broken_responses", "h2_requests", *GAUGES,
 )  # fmt: skip
-_LABELLED = ("statuses", "refusals", "aborts", "fills", "loop_errors")
+_LABELLED = ("statuses", "refusals", "aborts", "fills", "loop_errors", "h2_resets", "h2_ends")
 
 Deltas = dict[str, Any]
 

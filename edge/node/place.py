@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 VARIABLE = "MTN_NODE_PLACE"
+TICKET_SECRET = "ticket-secret"  # noqa: S105 (a file's name)
 OWNER = 0
 """The slot of the process that owns the cache; it serves viewers too."""
 
@@ -51,6 +52,11 @@ class NodePlace:
     def connections(self) -> Path:
         """The file of the map of connections."""
         return Path(self.folder) / "connections"
+
+    @property
+    def ticket_secret(self) -> Path:
+        """The file of the secret that the node's processes make the keys of TLS session tickets from."""
+        return Path(self.folder) / TICKET_SECRET
 
     @property
     def bodies(self) -> Path:

@@ -16,6 +16,7 @@ from pathlib import Path
 
 import xxhash
 
+from edge.node.place import TICKET_SECRET
 from edge.node.sockets import free_port, open_sockets
 from edge.node.supervisor import Supervisor
 from edge.node.tiers import touches_size
@@ -105,6 +106,7 @@ def node_folder(settings: EdgeSettings) -> Iterator[Path]:
             os.close(fd)
             continue
         _make_map(folder / "touches", touches_size(settings))
+        (folder / TICKET_SECRET).write_bytes(os.urandom(32))  # in a folder that only this user can enter
         try:
             yield folder
         finally:

@@ -86,6 +86,7 @@ class AccessLog:
         session: str | None,
         address: str,
         country: str | None,
+        protocol: str,
         method: bytes,
         path: bytes,
         status: int,
@@ -98,19 +99,20 @@ class AccessLog:
         match = _TRACEPARENT.fullmatch(traceparent) if traceparent is not None else None
         trace = match[1] if match else self._next_trace()
         text = path.decode("ascii") if _CLEAN.fullmatch(path) else json.dumps(path.decode("latin-1"))[1:-1]
+        prefix = self.line_prefix(session, address, country, protocol, method.decode("latin-1"))
         line = (
-            f'{{"time":{self._clock.wall():.3f}{self.line_prefix(session, address, country, method.decode("latin-1"))}'
+            f'{{"time":{self._clock.wall():.3f}{prefix}'
             f'{text}","status":{status},"bytes":{sent},"outcome":"{outcome}","reason":{_quoted(reason)},'
             f'"ms":{seconds * 1e3:.3f},"trace_id":"{trace.decode()}"}}\n'
         )
         self._pieces += (line.encode("utf-8", "replace"), *_NO_MORE)
         self._schedule_flush()
 
-    def line_prefix(self, session: str | None, address: str, country: str | None, method: str) -> str:
+    def line_prefix(self, session: str | None, address: str, country: str | None, protocol: str, method: str) -> str:
         """The part of a line between its time and its path: the same for all of a viewer's requests."""
         return (
             f',"node":{self._node},"session":{_quoted(session)},"address":"{address}","country":{_quoted(country)},'
-            f'"method":"{method}","path":"'
+            f'"protocol":"{protocol}","method":"{method}","path":"'
         )
 
     @staticmethod
@@ -225,6 +227,6 @@ class RequestRecorder:
             request, viewer, permit = transaction.request, transaction.viewer, transaction.permit
             self._log.log_request(
                 request.fields.get(b"traceparent"), permit.session if permit is not None else None, viewer.address,
-                viewer.country, request.method, transaction.routed.path, status, sent, outcome.value, reason,
-                self._mono() - transaction.began,
+                viewer.country, request.protocol, request.method, transaction.routed.path, status, sent, outcome.value,
+                reason, self._mono() - transaction.began,
             )  # fmt: skip

@@ -126,7 +126,9 @@ class FastPath:
             return
         viewer = transaction.viewer
         folder = routed.path[: routed.path.rfind(b"/") + 1].decode("ascii")
-        log = self._log.line_prefix(permit.session, viewer.address, viewer.country, "GET") + folder if self._log else ""
+        log, protocol = "", transaction.request.protocol
+        if self._log is not None:
+            log = self._log.line_prefix(permit.session, viewer.address, viewer.country, protocol, "GET") + folder
         keys = node.memo.keys if node.memo is not None else None
         tally = self._counts.renditions.tally(routed.shard_key)
         made = make_grant(routed, permit, node.rules, keys, log.encode(), tally)

@@ -15,11 +15,11 @@ import termios
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from edge.counters import Counts
 from edge.settings import EdgeSettings
 from edge.upstreams.network import Listener, Network
 from edge.wire.accept import Door, Factory, OpenDoor
 from edge.wire.h2.h2_server import Http2Connection
-from edge.wire.h2.stream_table import H2Counts
 from edge.wire.head import Limits
 from edge.wire.http1_server import Connection, Handler
 from edge.wire.negotiated import H2, NegotiatedProtocol, PrefaceProtocol
@@ -100,6 +100,7 @@ class ViewerListener:
         timeouts: ViewerTimeouts = DEFAULT_TIMEOUTS,
         door: Door | None = None,
         *,
+        counts: Counts | None = None,
         prior_knowledge: bool = False,
     ) -> None:
         self.timeouts = timeouts
@@ -110,7 +111,7 @@ class ViewerListener:
         self._clock = clock
         self._door = door
         self._prior_knowledge = prior_knowledge
-        self.h2 = H2Counts()
+        self._counts = counts or Counts()
         self._listener: Listener | None = None
         self._timer: Timer | None = None
 
@@ -130,7 +131,7 @@ class ViewerListener:
             return Connection(self._handler, self._limits)
 
         def http2() -> Http2Connection:
-            return Http2Connection(self._handler, self._limits, self.h2)
+            return Http2Connection(self._handler, self._limits, self._counts)
 
         door = self._door or OpenDoor()
         if tls is not None:

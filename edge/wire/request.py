@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from edge.wire.upload import Upload
 
+_PROTOCOLS = {b"1.0": "http/1.0", b"1.1": "http/1.1", b"2": "h2"}
+
 
 class Request:
     """One request. `fields`: lower-case name → value, repeated ones joined by a comma (RFC 9110 §5.3).
@@ -31,6 +33,11 @@ class Request:
         self.version = b"1.1" if minor else b"1.0"
         self.keep_alive = keep_alive
         self.body = body
+
+    @property
+    def protocol(self) -> str:
+        """The protocol as ALPN and the access log name it: `http/1.0`, `http/1.1`, `h2`."""
+        return _PROTOCOLS.get(self.version, "http/1.1")
 
 
 class Malformed:

@@ -47,6 +47,11 @@ def answering():
         thread.join()
 
 
+def test_kernel_tls_is_reported_and_never_a_problem():
+    found = doctor.check_kernel_tls()
+    assert (found.level, "in this kernel" in found.details) == (Level.OK, True)
+
+
 def test_only_python_3_11_will_do():
     assert doctor.check_python((3, 11)).level is Level.OK
     assert doctor.check_python((3, 12)).level is Level.FAILED

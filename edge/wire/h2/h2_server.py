@@ -11,6 +11,7 @@ import asyncio
 from collections.abc import Callable
 from typing import Any, cast
 
+from edge.counters import Counts
 from edge.wire.body_sender import reset_connection
 from edge.wire.h2.allowance import Allowance
 from edge.wire.h2.frame_sender import FrameSender
@@ -39,7 +40,7 @@ from edge.wire.h2.frames import (
 )
 from edge.wire.h2.request_intake import RequestIntake
 from edge.wire.h2.stream_states import StreamInput, StreamState
-from edge.wire.h2.stream_table import MAX_STREAMS, H2Counts, StreamTable, count_one
+from edge.wire.h2.stream_table import MAX_STREAMS, StreamTable, count_one
 from edge.wire.h2.turns import urgency_of
 from edge.wire.head import Limits
 from edge.wire.http1_server import Handler
@@ -68,7 +69,7 @@ class Http2Connection(asyncio.Protocol):
     table: StreamTable
     intake: RequestIntake
 
-    def __init__(self, handler: Handler, limits: Limits, counts: H2Counts) -> None:
+    def __init__(self, handler: Handler, limits: Limits, counts: Counts) -> None:
         self.transport = cast("asyncio.Transport", None)
         self._handler = handler
         self._limits = limits
@@ -93,13 +94,13 @@ class Http2Connection(asyncio.Protocol):
         self.table = StreamTable(self, self.sender, self._allowance, self._counts)
         self.intake = RequestIntake(self.table, self._handler, self._limits, self._allowance)
         self.sender.queue(settings_frame(OURS))
-        self._counts.connections += 1
+        self._counts.h2_connections += 1
         self._handler.on_connection_opened(self)
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 (asyncio calls it so)
         """Tell all that works for the viewer."""
         self._closing = True
-        self._counts.connections -= 1
+        self._counts.h2_connections -= 1
         for stream in tuple(self.table.streams.values()):
             self.table.close(stream, StreamState.LEFT)
         self.sender.discard()
@@ -117,7 +118,7 @@ class Http2Connection(asyncio.Protocol):
                 _HANDLERS[type(event)](self, event)
             self.intake.give_back_window()
         except ConnectionFault as fault:
-            count_one(self._counts.ends, fault.code.name.lower())
+            count_one(self._counts.h2_ends, fault.code.name.lower())
             self._end(fault.code, fault.why)
         finally:
             sender.corked = False
@@ -158,7 +159,7 @@ class Http2Connection(asyncio.Protocol):
         if stream is None:
             self._spend_frame("RST_STREAM")
             return
-        count_one(self._counts.resets, "viewer")
+        count_one(self._counts.h2_resets, "viewer")
         self.table.close(stream, StreamState.LEFT)
         self.table.spend_reset()
 

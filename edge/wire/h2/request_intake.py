@@ -135,7 +135,7 @@ class RequestIntake:
         connection = table.connection
         connection.ticks = 0
         connection.served += 1
-        table.counts.requests += 1
+        table.counts.h2_requests += 1
         self._allowance.earn_response()
         return True
 
@@ -152,7 +152,7 @@ class RequestIntake:
         """Handle a request, or collect its body first."""
         table = self._table
         table.connection.ticks = 0
-        table.counts.requests += 1
+        table.counts.h2_requests += 1
         fields = request.fields if isinstance(request, Request) else {}
         state = cast("StreamState", TRANSITIONS[_STATE.IDLE, kind])
         stream = table.open(number, urgency_of(fields.get(b"priority")), state)

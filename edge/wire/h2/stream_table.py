@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import deque
 from typing import Protocol
 
+from edge.counters import Counts
 from edge.wire.h2.allowance import Allowance
 from edge.wire.h2.frame_sender import FrameSender
 from edge.wire.h2.frames import Code, ConnectionFault, reset_frame
@@ -22,19 +23,6 @@ MAX_STREAMS = 100
 """Streams that a viewer may have open."""
 MAX_CLOSED_KNOWN = 256
 """Closed streams of which is known how they were closed."""
-
-
-class H2Counts:
-    """What happened on all connections of HTTP/2."""
-
-    def __init__(self) -> None:
-        self.connections = 0
-        """Open now."""
-        self.requests = 0
-        self.resets: dict[str, int] = {}
-        """Streams cancelled by viewers (`viewer`), or reset by us, by error code."""
-        self.ends: dict[str, int] = {}
-        """Connections ended by an error of the viewer's, by error code."""
 
 
 def count_one(counted: dict[str, int], name: str) -> None:
@@ -77,7 +65,7 @@ class StreamTable:
         "streams",
     )
 
-    def __init__(self, connection: StreamsOwner, sender: FrameSender, allowance: Allowance, counts: H2Counts) -> None:
+    def __init__(self, connection: StreamsOwner, sender: FrameSender, allowance: Allowance, counts: Counts) -> None:
         self.connection = connection
         self.sender = sender
         self.counts = counts
@@ -150,7 +138,7 @@ class StreamTable:
     def refuse(self, number: int, code: Code) -> None:
         """Reset a stream that is not open. Raises ConnectionFault if that happens too often."""
         self.sender.queue(reset_frame(number, code))
-        count_one(self.counts.resets, code.name.lower())
+        count_one(self.counts.h2_resets, code.name.lower())
         if number & 1 and number <= self.last:
             self._remember(number, StreamState.RESET)
         self.spend_reset()
@@ -209,5 +197,5 @@ class StreamTable:
         if stream.state in CLOSED:
             return
         self.sender.queue(reset_frame(stream.number, code))
-        count_one(self.counts.resets, code.name.lower())
+        count_one(self.counts.h2_resets, code.name.lower())
         self.close(stream, StreamState.RESET)

@@ -38,8 +38,9 @@ class Log:
 
     def add(self, path: bytes = b"/a", **more) -> None:
         given = {
-            "traceparent": None, "session": None, "address": "192.0.2.1", "country": None, "method": b"GET",
-            "path": path, "status": 200, "sent": 5, "outcome": "hit", "reason": None, "seconds": 0.0015,
+            "traceparent": None, "session": None, "address": "192.0.2.1", "country": None, "protocol": "h2",
+            "method": b"GET", "path": path, "status": 200, "sent": 5, "outcome": "hit", "reason": None,
+            "seconds": 0.0015,
         } | more  # fmt: skip
         self.log.log_request(*given.values())
 
@@ -101,7 +102,7 @@ async def test_a_trace_that_is_none_is_replaced(log: Log, given: bytes):
 
 
 async def test_hits_of_the_straight_run_read_the_same(log: Log):
-    beginning = (log.log.line_prefix("s", "192.0.2.1", "DE", "GET") + "/cdn/eu/t1/v720/").encode()
+    beginning = (log.log.line_prefix("s", "192.0.2.1", "DE", "h2", "GET") + "/cdn/eu/t1/v720/").encode()
     log.log.log_hit(beginning, b"1.m4s", log.log.hit_record(7), log.clock.wall())
     (record,) = await log.written()
     assert set(record) == {name for name, _ in LOG_FIELDS}

@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
+from edge.counters import Counts
 from edge.wire.accept import OpenDoor
 from edge.wire.h2.frames import PREFACE
 from edge.wire.h2.h2_server import Http2Connection
-from edge.wire.h2.stream_table import H2Counts
 from edge.wire.http1_server import Connection
 from edge.wire.negotiated import NegotiatedProtocol, PrefaceProtocol
 from tests.edge.wire.fakes import GENERAL, FakeTransport
@@ -41,7 +41,7 @@ def connected(kind: Any, handler: Answering, alpn: str | None = None) -> Transpo
     transport = Transport(alpn)
     make = (
         lambda: Connection(handler, GENERAL),  # type: ignore[arg-type]
-        lambda: Http2Connection(handler, GENERAL, H2Counts()),
+        lambda: Http2Connection(handler, GENERAL, Counts()),
     )
     transport.protocol = kind(*make, OpenDoor()) if kind is NegotiatedProtocol else kind(*make)
     transport.protocol.connection_made(transport)

@@ -6,9 +6,9 @@ import asyncio
 import struct
 from typing import Any, NamedTuple
 
+from edge.counters import Counts
 from edge.wire.h2.frames import PREFACE, Code, Kind
 from edge.wire.h2.h2_server import Http2Connection
-from edge.wire.h2.stream_table import H2Counts
 from edge.wire.head import Limits
 from edge.wire.request import Malformed, Request
 from edge.wire.response_writer import ResponseWriter
@@ -131,7 +131,7 @@ class Ground:
 
     def __init__(self, handler: Any = None, *, limits: Limits = GENERAL, begun: bool = True, eof: bool = False) -> None:
         self.handler = handler or Answering()
-        self.counts = H2Counts()
+        self.counts = Counts()
         self.connection = Http2Connection(self.handler, limits, self.counts)
         self.transport = FakeTransport(eof=eof)
         self.connection.connection_made(self.transport)  # type: ignore[arg-type]

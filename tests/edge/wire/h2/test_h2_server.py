@@ -151,14 +151,14 @@ async def test_a_cancelled_stream_gives_up_its_request_and_sends_no_more() -> No
     ground.handler.answer(ground.handler.writers[0])
     ground.handler.answer(ground.handler.writers[1])
     assert ended(await ground.later()) == [3]
-    assert ground.counts.resets == {"viewer": 1}
+    assert ground.counts.h2_resets == {"viewer": 1}
 
 
 async def test_a_lost_connection_gives_up_all_its_requests() -> None:
     ground = Ground(Answering(holds=True))
     ground.gets(headers(1), headers(3))
     ground.connection.connection_lost(None)
-    assert (sorted(ground.handler.lost), ground.handler.closed, ground.counts.connections) == ([0, 1], 1, 0)
+    assert (sorted(ground.handler.lost), ground.handler.closed, ground.counts.h2_connections) == ([0, 1], 1, 0)
 
 
 async def test_a_drain_has_two_steps() -> None:

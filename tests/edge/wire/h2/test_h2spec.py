@@ -115,7 +115,7 @@ async def test_the_connection_ends(before: bytes | None, wrong: bytes, code: Cod
     sent = ground.gets(wrong, HELD_PING)
     assert [what for _, what in goaways(sent)] == [code]
     assert not [one for one in of(sent, Kind.PING) if one.payload == b"pingpong"], "it answers no more"
-    assert ground.counts.ends == {code.name.lower(): 1}
+    assert ground.counts.h2_ends == {code.name.lower(): 1}
 
 
 STREAM = [
