@@ -5,6 +5,10 @@ from __future__ import annotations
 import unicodedata
 
 _CONTROL = frozenset({"Cc", "Cs", "Zl", "Zp"})
+_SPACES = r"\t-\r\x1c- \x85\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000"
+_CONTROLS = r"\x00-\x08\x0e-\x1b\x7f-\x84\x86-\x9f"
+TITLE_PATTERN = f"^[{_SPACES}]*[^{_SPACES}{_CONTROLS}][^{_CONTROLS}]*$"
+"""Texts from which `clean_title` makes a title: not blank, and without control characters but spaces (ECMA 262)."""
 
 
 def clean_title(text: str) -> str:

@@ -104,12 +104,16 @@ def windows_of(countries: Sequence[str] | None) -> Windows | None:
     return (Window(tuple(countries)),) if countries else ()
 
 
+class EmptyWindow(ValueError):
+    """A window that ends before it starts; the message names it."""
+
+
 def normalise_windows(windows: Sequence[Window]) -> Windows:
-    """Windows with countries in upper case, each once and sorted. Raises ValueError naming the window that is empty."""
+    """Windows with countries in upper case, each once and sorted. Raises EmptyWindow."""
     found = []
     for number, window in enumerate(windows, 1):
         if window.starts is not None and window.ends is not None and window.ends <= window.starts:
-            raise ValueError(f"window {number} ends before it starts")
+            raise EmptyWindow(f"window {number} ends before it starts")
         countries = window.countries
         if countries is not None:
             countries = tuple(sorted({country.upper() for country in countries}))

@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
 import re
 from collections.abc import Callable
 from typing import Annotated, Any
 
-import msgspec
 from aiohttp import web
 from msgspec import UNSET, Meta, Struct, UnsetType
 
 from httpd.openapi import Parameter
 from kernel.clock import Clock
 from kernel.errors import BadRequest
+from kernel.titles import TITLE_PATTERN
 from kernel.vocabulary import CONTENT_ID
-from services.catalogue.licence import MAX_WINDOWS
+from services.catalogue.licence import MAX_WINDOWS, EmptyWindow
 from services.catalogue.store import CatalogueStore, Outcome, Position
-from services.catalogue.title import COUNTRY, MAX_POPULARITY, is_available, normalise_countries
+from services.catalogue.title import COUNTRY, Kind, is_available, normalise_countries
 from services.catalogue.title_json import TITLE_SCHEMA, title_json
 from services.catalogue.title_line import LineError, TitleLine, WindowLine, check_line, parse_windows
 from services.http import params
@@ -35,7 +33,10 @@ LISTING: dict[str, object] = {
 }
 MAX_CHILDREN = 1000
 MAX_IDS = 100
-MAX_CURSOR_LENGTH = 300
+_CURSOR = re.compile(
+    rf"[01]~(?:0|[1-9][0-9]{{0,12}})(?:\.[0-9]{{1,20}})?(?:e-[0-9]{{1,3}})?~{CONTENT_ID.pattern}", re.ASCII
+)
+"""A position in the list: playable, popularity and contentId. Whatever matches can be decoded."""
 _ETAG = re.compile(r'"(\d{1,18})"', re.ASCII)
 _COUNTRY = Parameter(
     "country", "Use this country instead of the viewer's own (API key only).", schema=params.COUNTRY_SCHEMA
@@ -45,7 +46,7 @@ _PAGE = (
     Parameter(
         "cursor",
         "The `nextCursor` of the previous page.",
-        schema={"type": "string", "pattern": "^([A-Za-z0-9_-]{2,300})?$", "maxLength": MAX_CURSOR_LENGTH},
+        schema={"type": "string", "pattern": f"^({_CURSOR.pattern})?$"},
     ),
     Parameter(
         "ids",
@@ -72,11 +73,16 @@ class LicenceBody(Struct, forbid_unknown_fields=True):
     windows: Annotated[list[WindowLine], Meta(max_length=MAX_WINDOWS)] | UnsetType = UNSET
 
 
-TITLE = schema_of(TitleLine) | {
+_NAME = {"type": "string", "minLength": 1, "maxLength": 500, "pattern": TITLE_PATTERN}
+TITLE = schema_of(TitleLine, title=_NAME) | {
     "not": {
         "required": ["countries", "windows"],
         "properties": {"countries": {"type": "array"}, "windows": {"type": "array"}},
-    }
+    },
+    "anyOf": [
+        {"properties": {"kind": {"enum": [None, Kind.FILM, Kind.SERIES]}}},
+        {"required": ["parent"], "properties": {"parent": {"type": "string"}}},
+    ],
 }
 LICENCE = schema_of(LicenceBody) | {"minProperties": 1, "maxProperties": 1}
 
@@ -104,7 +110,7 @@ class CatalogueRoutes:
             Route(
                 "PUT", "/titles/{contentId}", self.put_title, Access.OPERATOR,
                 "Create or replace a title; If-Match and If-None-Match are honoured", (one,), body=TITLE,
-                response=TITLE_SCHEMA, statuses=(200, 201), errors=(412,),
+                response=TITLE_SCHEMA, statuses=(200, 201), errors=(409, 412),
             ),
             Route(
                 "DELETE", "/titles/{contentId}", self.delete_title, Access.OPERATOR, "Delete an unpublished title",
@@ -113,22 +119,22 @@ class CatalogueRoutes:
             Route(
                 "PUT", "/titles/{contentId}/licence", self.put_licence, Access.OPERATOR,
                 "Set where and when a title may be watched", (one,), body=LICENCE, response=TITLE_SCHEMA,
-                errors=(404,),
+                errors=(404, 409),
             ),
         )  # fmt: skip
 
     async def list_titles(self, request: web.Request) -> web.Response:
         """A page of titles: playable ones first, then by popularity."""
         limit = params.integer(request, "limit", 50, 1, 100)
-        named = params.text(request, "ids")
+        named, parent, cursor = (params.text(request, name) for name in ("ids", "parent", "cursor"))
+        if parent is not None:
+            params.content_id(parent)
+        after = decode_cursor(cursor) if cursor else None
         if named is not None:
             return await self._list_by_ids(request, named)
-        parent = params.text(request, "parent")
         if parent is not None:
-            return await self._list_children(request, params.content_id(parent))
-        cursor = params.text(request, "cursor")
+            return await self._list_children(request, parent)
         country = viewer_country(request)
-        after = decode_cursor(cursor) if cursor else None
         page = await self._store.page(country, after, limit + 1)
         more = page[limit - 1][0] if len(page) > limit else None
         operator = request_context(request).caller.operator
@@ -164,7 +170,7 @@ class CatalogueRoutes:
         expected = expected_seq(request)
         record = check_line(await params.body(request, TitleLine), content_id)
         if isinstance(record, LineError):
-            raise BadRequest(400, "body-field", str(record))
+            raise _refuse_body(record)
         outcome, seq = await self._store.put_title(record, self._clock.wall(), expected)
         if outcome is Outcome.CONFLICT:
             raise _conflict(seq)
@@ -200,7 +206,7 @@ class CatalogueRoutes:
         try:
             windows = None if licence.windows is UNSET else parse_windows(licence.windows)
         except ValueError as error:
-            raise BadRequest(400, "body-field", f"field `windows`: {error}") from None
+            raise _refuse_body(LineError("windows", str(error), isinstance(error, EmptyWindow))) from None
         listed = None if countries is None else normalise_countries(countries)
         done = await self._store.set_licence(content_id, listed, windows, self._clock.wall())
         title = await self._store.get(content_id) if done else None
@@ -214,6 +220,11 @@ def _with_etag(body: dict[str, Any], seq: int, status: int = 200) -> web.Respons
     response = json_response(body, status=status)
     response.headers["ETag"] = f'"{seq}"'
     return response
+
+
+def _refuse_body(error: LineError) -> BadRequest:
+    """400 for a field that is wrong by itself, 409 for fields that contradict one another."""
+    return BadRequest(*((409, "contradiction") if error.contradicts else (400, "body-field")), str(error))
 
 
 def _conflict(seq: int) -> BadRequest:
@@ -236,26 +247,15 @@ def expected_seq(request: web.Request) -> int | None:
     return int(found[1])
 
 
-_Position = tuple[
-    Annotated[int, Meta(ge=0, le=1)],
-    Annotated[float, Meta(ge=0, le=MAX_POPULARITY)],
-    Annotated[str, Meta(pattern=rf"^{CONTENT_ID.pattern}\Z")],
-]
-"""The values that a decoded cursor may have: no others reach the database."""
-
-
 def encode_cursor(position: Position) -> str:
-    """Encode a position in the list as an opaque cursor."""
-    return base64.urlsafe_b64encode(msgspec.json.encode(position)).decode().rstrip("=")
+    """Encode a position in the list as a cursor."""
+    playable, popularity, content_id = position
+    return f"{playable}~{popularity!r}~{content_id}"
 
 
 def decode_cursor(text: str) -> Position:
     """Decode a cursor. Raises BadRequest if `encode_cursor` cannot have made it."""
-    try:
-        if len(text) > MAX_CURSOR_LENGTH:
-            raise ValueError("too long")
-        raw = base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True)
-        position: Position = msgspec.json.decode(raw, type=_Position)
-    except (ValueError, binascii.Error, msgspec.DecodeError):
-        raise BadRequest(400, "cursor", "query parameter `cursor` is not a `nextCursor` of this API") from None
-    return position
+    if not _CURSOR.fullmatch(text):
+        raise BadRequest(400, "cursor", "query parameter `cursor` is not a `nextCursor` of this API")
+    playable, popularity, content_id = text.split("~")
+    return int(playable), float(popularity), content_id

@@ -15,7 +15,7 @@ from msgspec import UNSET, Meta, Struct, UnsetType
 
 from kernel.titles import clean_title, has_control_characters
 from kernel.vocabulary import Tier
-from services.catalogue.licence import MAX_TIME, MAX_WINDOWS, Window, Windows, normalise_windows
+from services.catalogue.licence import MAX_TIME, MAX_WINDOWS, EmptyWindow, Window, Windows, normalise_windows
 from services.catalogue.title import MAX_POPULARITY, Artwork, Country, Kind, Person, Title, Word, normalise_countries
 
 Language = Annotated[str, Meta(pattern=r"^[A-Za-z0-9-]{2,35}\Z")]
@@ -76,6 +76,8 @@ class LineError:
 
     field: str
     why: str
+    contradicts: bool = False
+    """Its fields are each valid, and contradict one another."""
 
     def __str__(self) -> str:
         return f"field `{self.field}`: {self.why}" if self.field else self.why
@@ -108,7 +110,7 @@ def check_line(found: TitleLine, content_id: str | None = None) -> ImportedTitle
     try:
         given, countries, windows = _licence(found)
     except ValueError as error:
-        return LineError("windows", str(error))
+        return LineError("windows", str(error), isinstance(error, EmptyWindow))
     title = Title(
         content_id=content_id or found.content_id or stable_content_id(name, found.year),
         title=name,

@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-_NO_NUL = "^[^\\u0000]*$"
+NO_NUL = "^[^\\u0000]*$"
 """No text of ours holds a NUL, which PostgreSQL cannot store."""
 
 DATE_TIME = (
@@ -39,5 +39,5 @@ def _inline(schema: Any, components: Mapping[str, Any]) -> Any:
     if made.get("format") == "date-time":  # a format is only a note to many readers of a schema
         made["pattern"] = DATE_TIME
     if made.get("type") == "string" and "enum" not in made and "format" not in made:
-        made["pattern"] = str(made.get("pattern", _NO_NUL)).replace("\\Z", "$")
+        made["pattern"] = str(made.get("pattern", NO_NUL)).replace("\\Z", "$")
     return made

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from http import HTTPStatus
 from typing import Any
 
-from httpd.openapi import API_KEY, Operation, make_document
+from httpd.openapi import API_KEY, Operation, Parameter, make_document
 from kernel.http.door_rules import JSON
+from services.http.body_schema import NO_NUL
 from services.http.route import Access, Route
 
 _ERRORS = {
@@ -15,7 +17,7 @@ _ERRORS = {
     401: "No valid API key, access token or guest cookie",
     403: "Not allowed for this caller",
     404: "Not found",
-    409: "Conflicts with the current state",
+    409: "Conflicts with the current state, or fields contradict one another",
     410: "Gone: stop asking",
     412: "Changed by somebody else: read it again",
     413: "Body too large",
@@ -60,7 +62,7 @@ def _operation(route: Route) -> Operation:
         route.method,
         route.path,
         route.summary,
-        route.parameters,
+        tuple(_without_nul(one) for one in route.parameters),
         route.body,
         body_types=tuple(sorted(route.content_types or JSON)),
         responses={str(status): HTTPStatus(status).phrase for status in route.statuses},
@@ -68,3 +70,11 @@ def _operation(route: Route) -> Operation:
         errors={str(status): _ERRORS[status] for status in sorted(errors)},
         security=_SECURITY[route.access],
     )
+
+
+def _without_nul(parameter: Parameter) -> Parameter:
+    """The parameter with the pattern that the middleware holds every text to."""
+    schema = parameter.schema
+    if schema.get("type") != "string" or "enum" in schema or "pattern" in schema:
+        return parameter
+    return replace(parameter, schema={**schema, "pattern": NO_NUL})

@@ -11,7 +11,7 @@ from aiohttp import web
 from kernel.auth.geo import country_code
 from kernel.documents import BadDocument, is_broken, load_json, shown, whole_numbers
 from kernel.errors import BadRequest
-from kernel.user_id import MAX_USER_ID, USER_ID, is_user_id
+from kernel.user_id import MAX_USER_ID, USER_ID_SCHEMA_PATTERN, is_user_id
 from kernel.vocabulary import CONTENT_ID, is_content_id
 
 MAX_BODY_BYTES = 64 * 1024
@@ -21,7 +21,7 @@ USER_ID_SCHEMA: dict[str, object] = {
     "type": "string",
     "minLength": 1,
     "maxLength": MAX_USER_ID,
-    "pattern": f"^{USER_ID.pattern.encode('ascii').decode('unicode_escape')}$",
+    "pattern": USER_ID_SCHEMA_PATTERN,
 }
 T = TypeVar("T", bound=msgspec.Struct)
 

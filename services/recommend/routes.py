@@ -70,7 +70,8 @@ class Feedback(Struct, rename="camel"):
 FEEDBACK = schema_of(Feedback, userId=params.USER_ID_SCHEMA, contentId=params.CONTENT_ID_SCHEMA)
 _USER = Parameter(
     "userId",
-    "The profile. Viewers may omit it or name themselves.",
+    "The profile. Viewers may omit it or name themselves. With `profile` it is the account or another name of the "
+    "viewer: the list is the profile's.",
     required=True,
     schema=params.USER_ID_SCHEMA,
 )
@@ -83,7 +84,11 @@ _MATURITY = Parameter(
     "The highest minimum age shown, besides the profile's own limit.",
     schema=params.integer_schema(0, 21, 21),
 )
-_PROFILE = Parameter("profile", "The profile, as `userId`.", schema=params.USER_ID_SCHEMA)
+_PROFILE = Parameter(
+    "profile",
+    "The profile, where `userId` does not name it; it decides if both are given.",
+    schema=params.USER_ID_SCHEMA,
+)
 _CONTEXT = Parameter(
     "context",
     "Where the list is shown: `device=tv,hour=21` with the viewer's own hour, or one of them.",
@@ -172,10 +177,14 @@ class RecommendRoutes:
     def _user(self, request: web.Request) -> str:
         named = params.text(request, "userId")
         profile = params.text(request, "profile")
-        if named is not None and profile is not None and named != profile:
-            raise BadRequest(400, "parameter-value", "`userId` and `profile` name different profiles")
-        named = profile if named is None else named
-        return request_context(request).caller.acting_user(params.user_id(named) if named is not None else None)
+        caller = request_context(request).caller
+        if profile is None or named is None:
+            given = named if profile is None else profile
+            return caller.acting_user(None if given is None else params.user_id(given))
+        account = caller.account.account_id if caller.account is not None else None
+        if params.user_id(named) != account:
+            caller.acting_user(named)
+        return caller.acting_user(params.user_id(profile))
 
     async def _audience(self, request: web.Request, user: str | None) -> tuple[Audience, ViewerRules]:
         rules = ViewerRules() if user is None else await self._viewers.rules_of(user)

@@ -28,6 +28,10 @@ class Pins(Struct, rename="camel"):
     content_ids: Annotated[list[str], Meta(max_length=MAX_PINS)]
 
 
+class Nothing(Struct):
+    """The body of a request that says all by its path: an object, whose fields are ignored."""
+
+
 class Synonyms(Struct):
     """The body of a change of synonyms: groups of words or short phrases that mean the same."""
 
@@ -64,7 +68,7 @@ class SearchOperatorRoutes:
             ),
             Route(
                 "PUT", "/search/synonyms", self.put_synonyms, Access.OPERATOR, "Replace the groups of synonyms",
-                body=schema_of(Synonyms), response=groups, errors=(503,),
+                body=schema_of(Synonyms), response=groups, errors=(409, 503),
             ),
             Route(
                 "GET", "/search/empty", self.get_empty, Access.OPERATOR, "Queries without results, most frequent first",
@@ -104,7 +108,7 @@ class SearchOperatorRoutes:
         body = await params.body(request, Synonyms)
         for place, group in enumerate(body.groups):
             if len({key(name) for name in group if key(name)}) < 2:
-                raise BadRequest(400, "body-field", f"field `groups[{place}]`: needs two different words")
+                raise BadRequest(409, "contradiction", f"field `groups[{place}]`: needs two different words")
         await self._learning.set_synonyms([tuple(group) for group in body.groups])
         return json_response({"groups": self._learning.groups})
 
@@ -118,7 +122,8 @@ class SearchOperatorRoutes:
             ]
         )
 
-    async def post_rebuild(self, _: web.Request) -> web.Response:
+    async def post_rebuild(self, request: web.Request) -> web.Response:
         """Start a rebuild of the index."""
+        await params.body(request, Nothing)
         self._service.rebuild()
         return json_response({"status": "rebuilding"}, status=202)

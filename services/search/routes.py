@@ -109,8 +109,7 @@ class SearchRoutes:
         limit = Parameter("limit", "Number of results, 1 to 50.", schema=params.integer_schema(1, 50, 10))
         prefix = Parameter(
             "prefix",
-            "What the viewer has typed so far.",
-            required=True,
+            "What the viewer has typed so far; nothing yet gets an empty list.",
             schema={"type": "string", "maxLength": MAX_PREFIX_LENGTH},
         )
         search = Route(

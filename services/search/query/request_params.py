@@ -63,7 +63,7 @@ PARAMETERS = (
     Parameter(
         "facets",
         f"Facets to count, separated by commas: {', '.join(Facet)}.",
-        schema=_pattern(f"({'|'.join(Facet)})(,({'|'.join(Facet)}))*"),
+        schema=_pattern(f"(({'|'.join(Facet)})(,({'|'.join(Facet)}))*)?"),
     ),
     Parameter("cursor", "Continue at the `nextCursor` of the page before; empty for the first page."),
     Parameter("highlight", "Add `highlight`: the title as HTML with <mark> around matching words.", schema=_BOOLEAN),
@@ -174,7 +174,7 @@ def _read_rating(request: web.Request) -> float | None:
     value = params.text(request, "ratingFrom")
     if value is None:
         return None
-    if not re.fullmatch(r"\d{1,3}(\.\d{1,6})?", value, re.ASCII) or float(value) > 100:
+    if not re.fullmatch(r"\d{1,3}(\.\d{1,25})?(e-\d{1,3})?", value, re.ASCII) or float(value) > 100:
         raise BadRequest(400, "parameter-range", "query parameter `ratingFrom` must be a number from 0 to 100")
     return float(value)
 

@@ -58,6 +58,15 @@ async def test_a_title_is_watched_only_within_its_window(start, fill, title, clo
     assert seen == [404, 200, 404]
 
 
+async def test_windows_that_contradict_themselves_are_a_conflict(start, fill, title):
+    await fill(title("a"))
+    place = await start(only="catalogue")
+    body = {"windows": [{"starts": 100, "ends": 200}, {"starts": "2000-01-01T00:00:00Z", "ends": 1}]}
+    for path, more in (("/titles/a", {"title": "A"}), ("/titles/a/licence", {})):
+        status, problem = await place.put(path, body | more)
+        assert (status, problem["reason"], "window 2" in problem["detail"]) == (409, "contradiction", True)
+
+
 async def test_operators_create_replace_and_delete_titles_without_losing_each_others_changes(start):
     place = await start(only="catalogue")
     none_yet, body = {"If-None-Match": "*"}, {"title": "Show", "kind": "series", "maturity": 12}
@@ -107,6 +116,8 @@ async def test_impossible_parameters_are_told(start):
 
 def test_a_cursor_is_read_back_and_foreign_ones_are_refused():
     assert decode_cursor(encode_cursor((1, 2.5, "a"))) == (1, 2.5, "a")
-    for text in ("", "x" * 400, "////", "eyJ9", "WzFd"):
+    for position in ((0, 0.0, "a"), (1, 1e-7, "b-_9"), (0, 1e12, "x" * 64)):
+        assert decode_cursor(encode_cursor(position)) == position
+    for text in ("", "x" * 400, "1~1e300~a", "2~0~a", "1~0~", "1~00~a", "1~0~a\n", "////", "eyJ9", "WzFd"):
         with pytest.raises(BadRequest):
             decode_cursor(text)

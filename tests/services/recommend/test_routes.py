@@ -55,7 +55,8 @@ IMPOSSIBLE_QUERIES_ARE_TOLD = [
     "userId=a%20%20b",
     "userId=u1&playable=x",
     "userId=u1&maturity=22",
-    "userId=u1&profile=u2",
+    "userId=u1&profile=a%20%20b",
+    "userId=a%20%20b&profile=u1",
     "userId=u1&surface=" + "x" * 65,
 ]
 
@@ -75,6 +76,21 @@ async def test_a_guest_speaks_for_itself_alone(start, fill, title):
     assert (await place.post("/recommendations/feedback", feedback(userId=me)))[0] == 200
     status, body = await place.post("/recommendations/feedback", feedback(userId="other"))
     assert (status, body["reason"]) == (403, "not-yours")
+
+
+async def test_an_operator_names_the_account_and_the_profile(place):
+    await place.post("/recommendations/feedback", feedback(userId="u2", action="DISLIKE"))
+    one, other = [await ids(place, query) for query in ("userId=u1&profile=u2", "userId=u2&profile=u1")]
+    assert (one, other) == (await ids(place, "userId=u2"), await ids(place, "userId=u1"))
+
+
+async def test_the_profile_decides_where_both_are_given(start, fill, title):
+    await fill(title("a"))
+    place = await start(insecure_dev="off")
+    me = (await place.get("/viewer"))[1]["userId"]
+    assert await ids(place, f"userId={me}&profile={me}") == ["a"]
+    for query in (f"userId={me}&profile=other", f"userId=other&profile={me}"):
+        assert (await place.get(f"/recommendations?{query}"))[0] == 403, query
 
 
 async def test_user_ids_that_an_import_stores_are_accepted(place):

@@ -35,7 +35,7 @@ WRONG = [
     ("/search/pins", {"query": "a", "contentIds": ["../x"]}, 400),
     ("/search/pins", {"query": "a", "contentIds": ["alien"] * 21}, 400),
     ("/search/synonyms", {"groups": [["one"]]}, 400),
-    ("/search/synonyms", {"groups": [["One", "one!"]]}, 400),
+    ("/search/synonyms", {"groups": [["One", "one!"]]}, 409),
 ]
 
 
@@ -53,5 +53,6 @@ async def test_queries_without_results_are_listed(place):
 
 
 async def test_a_rebuild_keeps_answering(place):
+    assert (await place.post("/search/rebuild", []))[0] == 400
     assert (await place.post("/search/rebuild", {}))[0] == 202
     assert await ids(place, "alien") == ["alien"]
