@@ -22,8 +22,11 @@ Language = Annotated[str, Meta(pattern=r"^[A-Za-z0-9-]{2,35}\Z")]
 ContentId = Annotated[str, Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,63}\Z")]
 
 
-class WindowLine(Struct):
-    """A licence window of a line; `starts` and `ends` are RFC 3339 or Unix seconds."""
+class WindowLine(Struct, forbid_unknown_fields=True):
+    """A licence window of a line; `starts` and `ends` are RFC 3339 or Unix seconds.
+
+    Unknown fields are refused: a misspelt `ends` would be a licence for ever.
+    """
 
     countries: Annotated[list[Country], Meta(max_length=300)] | None = None
     starts: Annotated[datetime, Meta(tz=True)] | Annotated[float, Meta(ge=0, le=MAX_TIME)] | None = None

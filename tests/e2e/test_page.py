@@ -252,6 +252,10 @@ def test_an_account_from_sign_up_to_its_end(browser, page, platform):
     page.goto(f"{platform.page}/#account")
     expect(page.get_by_text("This device")).to_be_visible()
     audit_own_pages(browser, page.context.storage_state(), platform)
+    for button, path in (("Download my data", "**/me/export"), ("Log out", "**/auth/logout")):
+        page.route(path, lambda route: route.fulfill(status=503, json={"reason": "storage"}), times=1)
+        page.get_by_role("button", name=button).first.click()
+        expect(page.get_by_text("Something did not work on our side.")).to_have_count(1 if "me" in path else 2)
     page.get_by_role("button", name="Log out").first.click()
     expect(page.get_by_role("link", name="Log in")).to_be_visible()
     made = page.request.post(f"{platform.page}/accounts/{account['id']}/reset-token", data={})
@@ -289,6 +293,24 @@ def test_a_slow_home_page_does_not_draw_over_the_place_that_was_opened_since(pag
         route.continue_()
     page.wait_for_load_state("networkidle")
     assert page.evaluate("window.mark.isConnected"), "the answer for the place that was left redrew the page"
+
+
+def test_a_start_that_is_answered_after_the_viewer_left_gives_its_slot_back(page, platform):
+    held = []
+
+    def hold(route):
+        held.append(route)
+
+    page.route("**/playback/start*", hold)
+    with page.expect_request("**/playback/start*"):
+        page.goto(f"{platform.page}/#play={platform.content_id}")
+    page.keyboard.press("Escape")
+    page.wait_for_function("document.getElementById('player').hidden")
+    with page.expect_response("**/playback/stop") as stopped, page.expect_response("**/playback/start*") as started:
+        held[0].continue_()
+    assert stopped.value.status == 200
+    assert stopped.value.request.post_data_json["sessionId"] == started.value.json()["sessionId"]
+    assert page.evaluate("document.getElementById('player').hidden")
 
 
 def audit_own_pages(browser, state, platform):

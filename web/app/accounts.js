@@ -46,11 +46,11 @@ const password = (label, name, autocomplete, least = 1) =>
   field(label, { type: "password", name, autocomplete, required: true, minlength: least, maxlength: 200 });
 const email = () => field("E-mail", { type: "email", name: "email", autocomplete: "username", required: true, maxlength: 254 });
 
-async function entered() {
+async function entered(view) {
   const me = await api.me().catch(() => null);
   const profile = me?.profiles?.find((one) => one.profileId === api.account()?.profileId) ?? me?.profiles?.[0];
   if (profile) choose(profile);
-  go(me?.profiles?.length > 1 ? "#profiles" : "#");
+  view.go(me?.profiles?.length > 1 ? "#profiles" : "#");
 }
 
 function choose(profile) {
@@ -64,19 +64,22 @@ function choose(profile) {
 
 /** Follow what was changed elsewhere: the profile's choices, and whether this device is still logged in. */
 export async function follow() {
-  if (!api.account()) return;
+  const { accountId } = api.account() ?? {};
+  if (!accountId) return;
+  const isStill = () => api.account()?.accountId === accountId; // they may log out, and others in, meanwhile
   try {
     const { profiles: all } = await api.me();
-    choose(all.find((one) => one.profileId === api.account()?.profileId) ?? all[0]);
+    if (isStill()) choose(all.find((one) => one.profileId === api.account()?.profileId) ?? all[0]);
   } catch (error) {
-    if (error.status === 401) api.remember(null);
+    // Nothing else is said: the page shows what it remembers, and the next call tells what is wrong.
+    if (error.status === 401 && isStill()) api.remember(null);
   }
 }
 
 function login(view) {
   view.replaceChildren(panel(heading("Log in"),
     form([email(), password("Password", "password", "current-password")], "Log in",
-      async (values) => { await worded(() => api.logIn(values.email, values.password)); await entered(); }),
+      async (values) => { await worded(() => api.logIn(values.email, values.password)); await entered(view); }),
     byProvider(),
     element("p", { class: "aside" }, link("#forgot", "Forgot your password?")),
     element("p", { class: "aside" }, "New here? ", link("#signup", "Make an account"))));
@@ -85,19 +88,19 @@ function login(view) {
 function signup(view) {
   view.replaceChildren(panel(heading("Make an account"),
     form([email(), password(`Password, at least ${MIN_PASSWORD} characters`, "password", "new-password", MIN_PASSWORD)], "Sign up",
-      async (values) => { await worded(() => api.signUp(values.email, values.password)); await entered(); }),
+      async (values) => { await worded(() => api.signUp(values.email, values.password)); await entered(view); }),
     byProvider(),
     element("p", { class: "aside" }, "You have one already? ", link("#login", "Log in"))));
 }
 
 /** The way back from a provider: the cookies are set, and the page learns who they are of. */
-async function welcome() {
+async function welcome(view) {
   try {
     await api.enter();
   } catch {
-    return go("#login");
+    return view.go("#login");
   }
-  return entered();
+  return entered(view);
 }
 
 function forgot(view) {
@@ -113,7 +116,7 @@ function reset(view, { token }) {
   view.replaceChildren(panel(heading("A new password"),
     form([password(`New password, at least ${MIN_PASSWORD} characters`, "password", "new-password", MIN_PASSWORD)], "Set the password", async (values) => {
       await worded(() => api.resetPassword(token, values.password));
-      go("#login");
+      view.go("#login");
     })));
 }
 
@@ -142,23 +145,41 @@ function day(seconds) {
   return new Date(seconds * 1000).toLocaleDateString(undefined, { dateStyle: "medium" });
 }
 
-async function devices(list) {
+/** A button that works while it is disabled, with a line for what went wrong: [button, line]. */
+function working(button, work) {
+  const message = element("p", { class: "message", role: "status", "aria-live": "polite" });
+  button.addEventListener("click", async () => {
+    button.disabled = true;
+    message.classList.remove("bad");
+    message.textContent = "";
+    try {
+      await worded(work);
+    } catch (error) {
+      message.classList.add("bad");
+      message.textContent = error.message;
+    } finally {
+      button.disabled = false;
+    }
+  });
+  return [button, message];
+}
+
+const logOut = async (view) => { await api.logOut(); view.go("#"); };
+
+async function devices(list, view) {
+  const mine = list.run = (list.run ?? 0) + 1;
   const found = await api.devices();
+  if (mine !== list.run) return; // a device that was removed since is not in the later list
   list.replaceChildren(...found.map((device) => {
     const button = element("button", { class: "quiet small", type: "button" }, device.current ? "Log out" : "Remove",
       element("span", { class: "hidden" }, ` ${device.name}`));
-    button.addEventListener("click", async () => {
-      button.disabled = true;
-      if (device.current) {
-        await api.logOut();
-        go("#");
-        return;
-      }
-      await api.deleteDevice(device.deviceId).catch(() => {});
-      await devices(list);
+    const parts = working(button, async () => {
+      if (device.current) return logOut(view);
+      await api.deleteDevice(device.deviceId).catch((error) => { if (error.status !== 404) throw error; }); // gone already
+      return devices(list, view);
     });
     return element("li", {}, element("span", {}, device.name || "Unknown device",
-      element("span", { class: "card-facts" }, device.current ? "This device" : `Last seen ${day(device.seen)}`)), button);
+      element("span", { class: "card-facts" }, device.current ? "This device" : `Last seen ${day(device.seen)}`)), ...parts);
   }));
 }
 
@@ -174,7 +195,7 @@ function profileSettings(profile, view) {
   ], "Save", async (values) => {
     const maturity = values.maturity === "" ? null : Number(values.maturity);
     const changed = await worded(() => api.changeProfile(profile.profileId, { ...values, maturity }));
-    choose(changed);
+    if (api.account()?.profileId === profile.profileId) choose(changed); // another one may watch by now
     return "Saved.";
   });
   const gone = element("button", { class: "quiet small", type: "button" }, "Delete this profile");
@@ -183,7 +204,7 @@ function profileSettings(profile, view) {
     try {
       await worded(() => api.deleteProfile(profile.profileId));
       api.remember({ profileId: "", profileName: "" });
-      await entered();
+      await entered(view);
     } catch (error) {
       gone.after(element("p", { class: "message bad", role: "alert" }, error.message));
     }
@@ -195,18 +216,16 @@ async function account(view) {
   const me = await api.me();
   const profile = me.profiles.find((one) => one.profileId === api.account().profileId) ?? me.profiles[0];
   const list = element("ul", { class: "devices" });
-  const save = element("button", { class: "quiet", type: "button" }, "Download my data");
-  save.addEventListener("click", async () => {
+  const save = working(element("button", { class: "quiet", type: "button" }, "Download my data"), async () => {
     const blob = new Blob([JSON.stringify(await api.exportMe(), null, 2)], { type: "application/json" });
     const url = URL.createObjectURL(blob);
     element("a", { href: url, download: "matinee-export.json" }).click();
     setTimeout(() => URL.revokeObjectURL(url), 10000);
   });
   const plan = { sd: "SD", hd: "HD", uhd: "4K" }[me.plan?.tier] ?? "";
-  const out = element("button", { class: "quiet", type: "button" }, "Log out");
-  out.addEventListener("click", async () => { await api.logOut(); go("#"); });
+  const out = working(element("button", { class: "quiet", type: "button" }, "Log out"), () => logOut(view));
   view.replaceChildren(heading("Your account"),
-    titled("Plan", element("p", {}, me.email ?? ""), element("p", {}, `${plan}, ${me.plan?.streams ?? 1} at a time`), out),
+    titled("Plan", element("p", {}, me.email ?? ""), element("p", {}, `${plan}, ${me.plan?.streams ?? 1} at a time`), ...out),
     profileSettings(profile, view),
     titled("Devices", list),
     titled("Password", form([password("Password now", "current", "current-password"),
@@ -214,9 +233,9 @@ async function account(view) {
       await worded(() => api.changePassword(values.current, values.next));
       return "Changed. Every other device has been logged out.";
     }, { style: "quiet" })),
-    titled("Your data", save, form([field("Type DELETE to delete the account and everything about you", { name: "sure", required: true, pattern: "DELETE", autocomplete: "off" })],
-      "Delete my account", async () => { await worded(() => api.deleteMe()); go("#"); }, { style: "danger" })));
-  await devices(list);
+    titled("Your data", ...save, form([field("Type DELETE to delete the account and everything about you", { name: "sure", required: true, pattern: "DELETE", autocomplete: "off" })],
+      "Delete my account", async () => { await worded(() => api.deleteMe()); view.go("#"); }, { style: "danger" })));
+  await devices(list, view);
 }
 
 function settings(view) {

@@ -44,6 +44,7 @@ const ENDED = {
   replaced: "This film was started again in another window on this device.",
   lost: "We did not hear from this device for a while, and another one plays now.",
   plan: "Your plan has changed. Start the film again to go on watching.",
+  profile: "This profile has changed. Start the film again to go on watching.",
   account: "This account cannot play any more.",
   revoked: "Playback here was ended from your account. Start it again to go on watching here.",
 };
@@ -108,7 +109,8 @@ async function keepFresh() {
   await take(async () => {
     if (isFresh()) return;
     try {
-      loggedIn(await send("/auth/refresh", json("POST", {})));
+      const tokens = await send("/auth/refresh", json("POST", {}));
+      if (account()) loggedIn(tokens); // they may have logged out meanwhile
     } catch (error) {
       if (error.status !== 401 && error.status !== 403) throw error;
       remember(null);
@@ -242,7 +244,12 @@ export async function enter() {
   loggedIn({ accountId, profileId, deviceId });
 }
 export async function logOut() {
-  await post("/auth/logout", {}).catch(() => {});
+  try {
+    await post("/auth/logout", {});
+  } catch (error) {
+    // Only the platform can take the log-in's cookies away: while it does not, nobody may believe they are logged out.
+    if (error.status !== 401) throw error;
+  }
   remember(null);
 }
 export const me = () => ask("/me");

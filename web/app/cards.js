@@ -158,19 +158,23 @@ export function result(found, onChoose = null) {
       state));
 }
 
-/** Call `more()` whenever the end of a list comes near, until it answers false. */
+/** Call `more()` whenever the end of a list comes near, until it answers false. A page that fails can be asked for again. */
 export function endless(list, more) {
-  const end = element("div", { class: "end", "aria-hidden": "true" });
+  const end = element("div", { class: "end" });
   list.after(end);
   let busy = false;
   const watcher = new IntersectionObserver(async ([seen]) => {
     if (!seen.isIntersecting || busy) return;
     busy = true;
-    const goesOn = await more().catch(() => false);
-    busy = false;
     watcher.unobserve(end);
-    if (goesOn && end.isConnected) watcher.observe(end); // observed again: the end may still be in sight
-    else end.remove();
+    try {
+      if (await more() && end.isConnected) watcher.observe(end); // observed again: the end may still be in sight
+      else end.remove();
+    } catch (error) {
+      end.replaceChildren(element("p", { class: "message bad", role: "status" }, error.message), again);
+    }
+    busy = false;
   }, { rootMargin: "600px" });
+  const again = element("button", { class: "quiet small", type: "button", onclick: () => { end.replaceChildren(); watcher.observe(end); } }, "Try again");
   watcher.observe(end);
 }

@@ -7,7 +7,7 @@ const MAX_SEASONS = 50;
 const byNumber = (one, other) => (one.number ?? 1e6) - (other.number ?? 1e6) || (one.title < other.title ? -1 : 1);
 
 async function childrenOf(contentId) {
-  const found = (await api.children(contentId).catch(() => ({ titles: [] }))).titles.filter(titles.isSuitable);
+  const found = (await api.children(contentId)).titles.filter(titles.isSuitable);
   titles.keep(found);
   return found.sort(byNumber);
 }

@@ -27,6 +27,12 @@ const LINES = { sd: "480p", hd: "1080p", uhd: "4K" };
 const at = (id) => document.getElementById(id);
 const rounded = (seconds) => Math.round(seconds * 10) / 10;
 
+/** Give back the slot of a session whose start was answered after the viewer had left; its position stays as it was. */
+function giveBack(session, position = session.resumePosition ?? 0) {
+  // Where this fails, the platform frees the slot by itself after three heartbeats that did not come.
+  if (session.heartbeatInterval) api.stop(session.sessionId, rounded(position)).catch(() => {});
+}
+
 export class Player {
   element = at("player");
   failed = false;
@@ -143,7 +149,7 @@ export class Player {
     this.#reporter = new Reporter({ sessionId: `start-${Math.random().toString(36).slice(2)}${Date.now().toString(36)}`, contentId: title.contentId });
     try {
       const session = await this.#start(title);
-      if (run !== this.#run) return;
+      if (run !== this.#run) return void giveBack(session);
       this.#recovery = fresh(session.edges?.length ?? 1);
       await this.#open(session, from ?? this.#resumeOf(session));
     } catch (error) {
@@ -313,8 +319,10 @@ export class Player {
     const [next, line] = await Promise.all([nextEpisode(title), contextLine(title)]).catch(() => [null, ""]);
     if (run !== this.#run) return;
     if (line) this.#view.name({ ...title, line });
-    this.#next = next && { title: next, line: await contextLine(next).catch(() => "") };
-    if (run === this.#run) at("player-skip").hidden = !this.#next;
+    const following = next && { title: next, line: await contextLine(next).catch(() => "") };
+    if (run !== this.#run) return;
+    this.#next = following;
+    at("player-skip").hidden = !following;
   }
 
   #finish() {
@@ -355,8 +363,9 @@ export class Player {
     if (!startsAgain(ended, this.#restarts)) return void this.#fail(trouble, "session-ended");
     this.#restarts += 1;
     this.#report("error", { code: "session-ended", message: ended, fatal: false });
+    const run = this.#run;
     this.#restart().then(() => {
-      const now = this.#session?.tier;
+      const now = run === this.#run ? this.#session?.tier : null;
       if (ended === "plan" && now && now !== tier) this.#view.notify(`Your plan has changed: you are watching in up to ${LINES[now] ?? now} now.`);
     });
   }
@@ -401,7 +410,7 @@ export class Player {
     try {
       await this.#release();
       const session = await this.#start(this.#title);
-      if (run !== this.#run) return;
+      if (run !== this.#run) return void giveBack(session, from);
       this.#closeStream();
       this.#recovery = { ...fresh(session.edges?.length ?? 1), restarted: true };
       await this.#open(session, from, paused);

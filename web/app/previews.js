@@ -27,8 +27,8 @@ export class Previews {
 
   /** Show the thumbnails of a title whose playlist is at this URL; a title without any has none. */
   async show(contentId, playlist) {
-    const run = ++this.#run;
     this.clear();
+    const run = this.#run;
     try {
       const { index: path } = await api.previews(contentId);
       if (!path) return;
@@ -43,6 +43,7 @@ export class Previews {
   }
 
   clear() {
+    this.#run += 1; // an index that is still on its way belongs to the film before
     for (const cue of [...(this.#track?.cues ?? [])]) this.#track.removeCue(cue);
   }
 }

@@ -6,7 +6,7 @@ const ROUNDS = 2;
 const MAX_MEDIA_RECOVERIES = 2;
 const MAX_RESTARTS = 3;
 const REFUSED = new Set([401, 403, 410, 451]);
-const RESTARTED = new Set(["plan", "lost"]);
+const RESTARTED = new Set(["plan", "profile", "lost"]);
 
 /** The state before anything failed; `edges` is how many edges the session has. */
 export const fresh = (edges) => ({ edges: Math.max(1, edges), at: 0, moves: 0, recoveries: 0, restarted: false, asked: false });

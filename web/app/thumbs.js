@@ -19,12 +19,16 @@ function icon(turned) {
 
 /** The two buttons; `userId()` names who rates. */
 export function thumbs(contentId, userId) {
+  let latest = 0;
   const buttons = [["LIKE", "I like this"], ["DISLIKE", "Not for me"]].map(([action, label]) => {
     const button = element("button", { class: "round thumb", type: "button", "aria-label": label, "aria-pressed": String(thumb(contentId) === action) }, icon(action === "DISLIKE"));
     button.addEventListener("click", () => {
-      const before = thumb(contentId);
+      const mine = ++latest;
       show(action);
-      api.feedback(userId(), contentId, action).then(() => keepThumb(contentId, action), () => show(before));
+      // Two clicks may be answered in any order: the last one holds.
+      api.feedback(userId(), contentId, action).then(
+        () => { if (mine === latest) keepThumb(contentId, action); },
+        () => { if (mine === latest) show(thumb(contentId)); });
     });
     return button;
   });
