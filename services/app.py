@@ -51,6 +51,7 @@ from services.gateway.origin import OriginClient
 from services.gateway.pages import PageRoutes
 from services.gateway.proxy import Gateway
 from services.http.geo import CountryLookup, open_geo_database
+from services.http.maturity import MaturityLimit, no_limit
 from services.http.middleware import ROUTES, Middleware
 from services.http.openapi import describe
 from services.http.params import MAX_BODY_BYTES
@@ -60,6 +61,7 @@ from services.playback.drm.drm_service import open_drm
 from services.playback.routing.edges import EdgeFinder
 from services.playback.routing.signals import SessionSignals
 from services.playback.routing.steering import SteeringRoutes
+from services.playback.sessions.account_changes import AccountChanges
 from services.playback.sessions.end_watchers import EndWatchers
 from services.playback.sessions.move_routes import MoveRoutes
 from services.playback.sessions.personal_data import PlaybackPersonalData
@@ -162,12 +164,12 @@ class _Builder:
             self.tasks.append(self.identity.run)
         if settings.control and (settings.runs("catalogue") or settings.runs("playback")):
             self.tasks.append(self._publish_key)
-        if settings.runs("catalogue"):
-            self._catalogue()
         if settings.runs("events"):
             self._events()
         if settings.runs("users") or settings.runs("playback"):
             await self._users()
+        if settings.runs("catalogue"):
+            self._catalogue()
         if settings.runs("playback"):
             await self._playback()
         if settings.runs("search"):
@@ -198,7 +200,7 @@ class _Builder:
 
     def _catalogue(self) -> None:
         settings = self.settings
-        self.routes += CatalogueRoutes(self.store, self.feed.notify_change, self.clock).routes()
+        self.routes += CatalogueRoutes(self.store, self.feed.notify_change, self.clock, self._maturity_limit()).routes()
         self.tasks += [self._count_titles, self._apply_windows]
         if settings.origin:
             poll = LibraryPoller(
@@ -237,6 +239,9 @@ class _Builder:
                 log.warning("licence-windows-not-applied", error=str(error))
             await asyncio.sleep(WINDOW_SECONDS)
 
+    def _maturity_limit(self) -> MaturityLimit:
+        return no_limit if self.users is None else MaturityLimits(self.users.store, self.clock.mono)
+
     async def _count_titles(self) -> None:
         while True:
             titles, playable = await self.store.count()
@@ -255,7 +260,9 @@ class _Builder:
         watchers = EndWatchers(self.clock, self.stopping)
         sessions = PlaybackSessions(store, viewers, self.clock, self._playback_log(), watchers.notify)
         if self.users is not None:
-            self.users.leaving.playing = sessions
+            self.users.leaving.playing = AccountChanges(
+                sessions, viewers, CatalogueForPlayback(self.store, self.clock), self.clock, self._silent_after
+            )
             self.tasks.append(self.users.leaving.follow_ends)
         self.personal_data.append(PlaybackPersonalData(sessions))
         self.retention.append(RetentionRule("positions", settings.positions_keep, store.delete_positions))
@@ -273,7 +280,12 @@ class _Builder:
         self.routes += MoveRoutes(sessions, self.clock, signals).routes()
         self.routes += SessionRoutes(sessions, watchers, self.clock).routes()
         self.routes += SteeringRoutes(catalogue, finder, self.client, settings.steering_ttl, self.counters).routes()
-        self.tasks += [watchers.run, sessions.writes.run, partial(self._sweep, store)]
+        self.tasks += [
+            watchers.run,
+            partial(watchers.follow, store.ended_of),
+            sessions.writes.run,
+            partial(self._sweep, store),
+        ]
         if control is not None:
             self.tasks.append(RevocationPusher(store, control, sessions.revoked, self.clock).run)
 
@@ -291,13 +303,16 @@ class _Builder:
 
     def _session_store(self) -> SessionStore:
         settings = self.settings
-        silent_after = MISSED_HEARTBEATS * settings.heartbeat_interval
         if settings.valkey is None:
-            return PlaybackStore(locate_database(settings, "playback"), settings.max_sessions, silent_after)
+            return PlaybackStore(locate_database(settings, "playback"), settings.max_sessions, self._silent_after)
         from services.playback.sessions.valkey_store import ValkeyStore
 
         password = read_password("valkey_password_file", settings.valkey_password_file)
-        return ValkeyStore(settings.valkey, password, silent_after)
+        return ValkeyStore(settings.valkey, password, self._silent_after, settings.max_sessions)
+
+    @property
+    def _silent_after(self) -> float:
+        return MISSED_HEARTBEATS * self.settings.heartbeat_interval
 
     async def _routing(self) -> tuple[ControlClient | None, SessionSignals | None]:
         """The client that selects edges, and the sink of session signals; None without control."""
@@ -368,7 +383,7 @@ class _Builder:
         from services.search.learning.learning import Learning
         from services.search.learning.store import LearningStore
         from services.search.operator_routes import SearchOperatorRoutes
-        from services.search.routes import SearchRoutes, no_limit
+        from services.search.routes import SearchRoutes
         from services.search.service import SearchService
 
         settings = self.settings
@@ -381,8 +396,7 @@ class _Builder:
         service = SearchService(titles, folder, self.counters, self.clock, settings.search_cutoff)
         learning = Learning(store, self.clock)
         self.stack.callback(service.close)
-        limit = no_limit if self.users is None else MaturityLimits(self.users.store, self.clock.mono)
-        self.search = SearchRoutes(service, learning, limit)
+        self.search = SearchRoutes(service, learning, self._maturity_limit())
         self.routes += self.search.routes()
         self.routes += SearchOperatorRoutes(service, learning).routes()
         self.tasks += [service.run, service.keep_table, learning.run]

@@ -15,7 +15,7 @@ from services.users.account import KIDS_MATURITY, Plan, shown_maturity
 from services.users.service import UserService
 from services.users.store.user_store import UserStore
 
-LIMIT_SECONDS = 30.0
+LIMIT_SECONDS = 1.0
 MAX_LIMITS = 10_000
 
 

@@ -21,6 +21,7 @@ from services.catalogue.title_json import TITLE_SCHEMA, title_json
 from services.catalogue.title_line import LineError, TitleLine, WindowLine, check_line, parse_windows
 from services.http import params
 from services.http.body_schema import schema_of
+from services.http.maturity import MaturityLimit, is_suitable, no_limit
 from services.http.request_context import request_context, viewer_country
 from services.http.route import Access, Route, json_response
 
@@ -90,10 +91,13 @@ LICENCE = schema_of(LicenceBody) | {"minProperties": 1, "maxProperties": 1}
 class CatalogueRoutes:
     """GET /titles, GET, PUT and DELETE /titles/{id}, PUT /titles/{id}/licence."""
 
-    def __init__(self, store: CatalogueStore, changed: Callable[[], None], clock: Clock) -> None:
+    def __init__(
+        self, store: CatalogueStore, changed: Callable[[], None], clock: Clock, maturity: MaturityLimit = no_limit
+    ) -> None:
         self._store = store
         self._changed = changed
         self._clock = clock
+        self._maturity = maturity
 
     def routes(self) -> tuple[Route, ...]:
         """The catalogue's route table."""
@@ -135,7 +139,7 @@ class CatalogueRoutes:
         if parent is not None:
             return await self._list_children(request, parent)
         country = viewer_country(request)
-        page = await self._store.page(country, after, limit + 1)
+        page = await self._store.page(country, after, limit + 1, await self._maturity(request))
         more = page[limit - 1][0] if len(page) > limit else None
         operator = request_context(request).caller.operator
         shown = [title_json(title, operator=operator) for _, title in page[:limit]]
@@ -147,21 +151,29 @@ class CatalogueRoutes:
             raise BadRequest(400, "parameter-range", f"query parameter `ids` names more than {MAX_IDS} titles")
         country, operator = viewer_country(request), request_context(request).caller.operator
         found = (await self._store.get_many(ids)).values()
-        now = self._clock.wall()
-        shown = [title_json(title, operator=operator) for title in found if is_available(title, country, now)]
+        now, limit = self._clock.wall(), await self._maturity(request)
+        shown = [
+            title_json(title, operator=operator)
+            for title in found
+            if is_available(title, country, now) and is_suitable(title.maturity, limit)
+        ]
         return json_response({"titles": shown, "nextCursor": None})
 
     async def _list_children(self, request: web.Request, parent: str) -> web.Response:
         operator = request_context(request).caller.operator
         found = await self._store.list_children(parent, viewer_country(request), MAX_CHILDREN)
-        return json_response({"titles": [title_json(title, operator=operator) for title in found], "nextCursor": None})
+        limit = await self._maturity(request)
+        shown = [title_json(one, operator=operator) for one in found if is_suitable(one.maturity, limit)]
+        return json_response({"titles": shown, "nextCursor": None})
 
     async def get_title(self, request: web.Request) -> web.Response:
-        """One title; 404 also if it is not licensed in the viewer's country."""
+        """One title; 404 also if it is not licensed in the viewer's country, or not for the age of their profile."""
         found = await self._store.get_with_seq(params.content_id(request.match_info["contentId"]))
         operator = request_context(request).caller.operator and params.country(request) is None
         if found is None or not (operator or is_available(found[1], viewer_country(request), self._clock.wall())):
             raise BadRequest(404, "title-unknown", "there is no such title in this country")
+        if not is_suitable(found[1].maturity, await self._maturity(request)):
+            raise BadRequest(404, "title-unknown", "there is no such title for this profile")
         return _with_etag(title_json(found[1], operator=request_context(request).caller.operator), found[0])
 
     async def put_title(self, request: web.Request) -> web.Response:

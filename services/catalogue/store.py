@@ -19,6 +19,7 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 from sqlalchemy import (
+    JSON,
     BigInteger,
     Column,
     Float,
@@ -28,11 +29,13 @@ from sqlalchemy import (
     Table,
     Text,
     bindparam,
+    cast,
     func,
     or_,
     select,
     text,
     tuple_,
+    type_coerce,
     update,
 )
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -179,13 +182,23 @@ class CatalogueStore:
         async with self._database.read() as connection:
             return [_title(row) for row in (await connection.execute(query)).mappings()]
 
-    async def page(self, country: str | None, after: Position | None, limit: int) -> list[tuple[Position, Title]]:
-        """Titles licensed in the country: playable ones first, then by popularity."""
+    async def page(
+        self, country: str | None, after: Position | None, limit: int, maturity: int | None = None
+    ) -> list[tuple[Position, Title]]:
+        """Titles licensed in the country: playable ones first, then by popularity.
+
+        `maturity` is the highest minimum age among them, None = any.
+        """
         query = select(titles).where(titles.c.is_deleted == 0, _licensed_in(country))
         # Sort all three columns descending: SQLite then reads the index backwards and never sorts.
         order = (titles.c.is_playable, titles.c.popularity, titles.c.content_id)
         if after is not None:
             query = query.where(tuple_(*order) < after)
+        if maturity is not None:
+            details: Any = titles.c.details
+            found = cast(details, JSON) if self._database.is_shared else type_coerce(details, JSON)
+            age = found["maturity"].as_integer()
+            query = query.where(or_(age.is_(None), age <= maturity))
         descending = (column.desc() for column in order)
         async with self._database.read() as connection:
             rows = (await connection.execute(query.order_by(*descending).limit(limit))).mappings()

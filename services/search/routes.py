@@ -14,6 +14,7 @@ from httpd.openapi import Parameter
 from kernel.errors import BadRequest, Overloaded, StorageFailed
 from services.http import params
 from services.http.body_schema import schema_of
+from services.http.maturity import MaturityLimit, no_limit
 from services.http.request_context import request_context, viewer_country
 from services.http.route import Access, Route, json_response
 from services.search.index import stages
@@ -69,8 +70,6 @@ _SUGGESTION = {
     },
 }
 
-MaturityLimit = Callable[[web.Request], Awaitable[int | None]]
-"""The highest minimum age that the profile of a request is shown; None = no limit."""
 Taste = Callable[[str, str | None], Awaitable[Mapping[str, float]]]
 """The titles that a profile would like in a country, 0 to 1."""
 
@@ -80,11 +79,6 @@ class Click(Struct, rename="camel"):
 
     query: Annotated[str, Meta(min_length=1, max_length=256)]
     content_id: str
-
-
-async def no_limit(_: web.Request) -> int | None:
-    """No profile limits what is shown."""
-    return None
 
 
 class SearchRoutes:

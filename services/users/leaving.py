@@ -14,7 +14,8 @@ import structlog
 from kernel.clock import Clock
 from kernel.errors import Overloaded, StorageFailed
 from services.users.account import Account
-from services.users.store.erasures import Erasure
+from services.users.store.erasures import Erasure, PlaybackEnd
+from services.users.store.statements import PlaybackChange
 from services.users.store.user_store import UserStore
 from system.clock import sleep
 
@@ -48,6 +49,12 @@ class Playing(Protocol):
 
     async def end_playback(self, account_id: str, device_id: str | None = None) -> None:
         """End what an account, or one of its devices, plays now. Raises StorageFailed, Overloaded."""
+
+    async def end_other_devices(self, account_id: str, device_id: str) -> None:
+        """End what all devices but one play, "" = all of them. Raises StorageFailed, Overloaded."""
+
+    async def review_playback(self, account_id: str) -> None:
+        """Judge what an account plays by its plan and profiles of now. Raises StorageFailed, Overloaded."""
 
 
 class Leaving:
@@ -114,7 +121,7 @@ class Leaving:
         try:
             while ends := await self._store.erasures.pending_ends(MAX_ENDS):
                 for end in ends:
-                    await self.playing.end_playback(end.account_id, end.device_id or None)
+                    await _follow(self.playing, end)
                 await self._store.erasures.confirm_ends([end.number for end in ends])
         except (StorageFailed, Overloaded) as error:
             log.warning("playback-not-ended", error=str(error))
@@ -124,3 +131,13 @@ class Leaving:
         while True:
             await self.end_playback()
             await sleep(self._clock, END_POLL_SECONDS)
+
+
+async def _follow(playing: Playing, order: PlaybackEnd) -> None:
+    match order.what:
+        case PlaybackChange.END:
+            await playing.end_playback(order.account_id, order.device_id or None)
+        case PlaybackChange.END_OTHERS:
+            await playing.end_other_devices(order.account_id, order.device_id)
+        case PlaybackChange.REVIEW:
+            await playing.review_playback(order.account_id)

@@ -280,7 +280,7 @@ class UserRoutes:
         for profile in await self._service.store.profiles.list_profiles(caller.account_id):
             if profile.profile_id == wanted:
                 changed = _changed(profile, body)
-                if await self._service.store.profiles.put_profile(caller.account_id, changed):
+                if await self._service.put_profile(caller.account_id, changed):
                     return json_response(profile_json(changed))
         raise BadRequest(404, "profile-unknown", "This account has no such profile.")
 
@@ -339,11 +339,11 @@ class UserRoutes:
         return json_response(account_json(await self._service.get_account(request.match_info["accountId"])))
 
     async def put_plan(self, request: web.Request) -> web.Response:
-        """Change a plan; it holds from the next start of a stream on, and running ones at their next heartbeat."""
+        """Change a plan; running streams above it are started again in its quality within a second."""
         body = await params.body(request, PlanBody)
         countries = None if body.countries is None else tuple(sorted({one.upper() for one in body.countries}))
         account_id = request.match_info["accountId"]
-        await self._service.store.accounts.set_plan(account_id, Plan(body.tier, body.streams, countries))
+        await self._service.set_plan(account_id, Plan(body.tier, body.streams, countries))
         return await self.get_account(request)
 
     async def put_disabled(self, request: web.Request) -> web.Response:

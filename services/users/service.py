@@ -171,9 +171,10 @@ class UserService:
             raise BadRequest(401, "password-wrong", "The current password is wrong.")
         encoded = await self._passwords.hash_password(new)
         await self.store.accounts.set_password(
-            claims.account_id, encoded, self._clock.wall(), keep_family=claims.family
+            claims.account_id, encoded, self._clock.wall(), keep_family=claims.family, keep_device=claims.device_id
         )
         await self._read_revocations()
+        await self.leaving.end_playback()
 
     async def make_reset_token(self, account_id: str) -> str:
         """A one-time token, good for an hour, that sets a new password; an operator hands it to the viewer."""
@@ -198,6 +199,7 @@ class UserService:
         if account_id is None or not await self.store.accounts.set_password(account_id, encoded, self._clock.wall()):
             raise BadRequest(401, "reset-link", "This link has been used or has expired: ask for a new one.")
         await self._read_revocations()
+        await self.leaving.end_playback()
 
     async def log_in_by_provider(self, email: str, provider: str, country: str | None, device: str) -> Tokens:
         """Log in the viewer with this address, for which a provider vouches; the first time creates their account.
@@ -303,6 +305,18 @@ class UserService:
     async def _note_profiles(self, account_id: str) -> None:
         profiles = await self.store.profiles.list_profiles(account_id)
         self._profiles[account_id] = tuple(profile.profile_id for profile in profiles)
+
+    async def set_plan(self, account_id: str, plan: Plan) -> None:
+        """Change a plan; what plays above it ends within a second. Raises BadRequest (404)."""
+        if not await self.store.accounts.set_plan(account_id, plan, self._clock.wall()):
+            raise BadRequest(404, "account-unknown", "There is no such account.")
+        await self.leaving.end_playback()
+
+    async def put_profile(self, account_id: str, profile: Profile) -> bool:
+        """Replace a profile; what it may not watch any more ends within a second. False if there is no such one."""
+        done = await self.store.profiles.put_profile(account_id, profile, self._clock.wall())
+        await self.leaving.end_playback()
+        return done
 
     async def delete_device(self, account_id: str, device_id: str) -> bool:
         """Forget a device and end its log-ins. Returns False if the account has no such device."""

@@ -6,20 +6,28 @@ A player has up to half a minute in its buffer, so that the edges' refusal alone
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Iterator
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 
+import structlog
+
 from kernel.clock import Clock
-from kernel.errors import Overloaded
+from kernel.errors import Overloaded, StorageFailed
 from kernel.vocabulary import OverloadReason
+from system.clock import sleep
+
+log = structlog.get_logger()
 
 MAX_WAITING = 50_000
+POLL_SECONDS = 0.5
+"""How often the store is asked for ends of other processes: 10,000 waits cost it and us some milliseconds."""
+MAX_ASKED = 1_000
 MAX_PER_SESSION = 4
 """Several tabs may wait for one session; the oldest wait is over when another comes."""
 
 
 class EndWatchers:
-    """The waits of this process. An end that another process makes reaches its player by the next heartbeat."""
+    """The waits of this process; `run` and `follow` are its background tasks."""
 
     def __init__(self, clock: Clock, stopping: asyncio.Event) -> None:
         self._clock = clock
@@ -31,6 +39,17 @@ class EndWatchers:
         """End all waits once the process drains, which would wait for them otherwise."""
         await self._stopping.wait()
         self.notify(self._waiting)
+
+    async def follow(self, ended_of: Callable[[Sequence[str]], Awaitable[Sequence[str]]]) -> None:
+        """End the waits for sessions that other processes of the services have ended, for ever."""
+        while True:
+            await sleep(self._clock, POLL_SECONDS)
+            waiting = list(self._waiting)
+            try:
+                for first in range(0, len(waiting), MAX_ASKED):
+                    self.notify(await ended_of(waiting[first : first + MAX_ASKED]))
+            except StorageFailed as error:
+                log.warning("ends-unreadable", error=str(error))
 
     def notify(self, session_ids: Iterable[str]) -> None:
         """End the waits for these sessions."""

@@ -18,6 +18,7 @@ from services.playback.sessions.session import (
     EndSession,
     EntitledSession,
     MoveSession,
+    NoteConsent,
     Outcome,
     Result,
     Session,
@@ -99,12 +100,16 @@ class PlaybackSessions:
 
     async def end_sessions(self, owner: str, reason: EndReason, device_id: str | None = None) -> int:
         """End the sessions of an account or guest, or of one of its devices. Returns how many there were."""
-        await self._finish_started()
-        held = await self.store.sessions_of(owner)
-        ends = self._ends([one for one in held if device_id in (None, one.device_id)], reason)
-        for end in ends:
-            await self.change(end)
+        ends = [one for one in await self.playing_of(owner) if device_id in (None, one.device_id)]
+        for one in sorted(ends, key=lambda one: one.session_id):
+            await self.change(EndSession(one.session_id, None, reason, self._clock.wall()))
         return len(ends)
+
+    async def playing_of(self, owner: str) -> list[Session]:
+        """The sessions that an account or guest plays, those of starts that were judged before now among them."""
+        await self._finish_started()
+        now = self._clock.wall()
+        return [one for one in await self.store.sessions_of(owner) if one.expires > now and one.ended is None]
 
     async def end_person(self, account_id: str, profiles: Sequence[str]) -> None:
         """End the sessions of an account ("" = none) and of profiles that are erased, without a trace in the log."""
@@ -123,10 +128,6 @@ class PlaybackSessions:
         playing = {one.session_id for one in sessions if one.expires > now and one.ended is None}
         return [EndSession(session_id, None, reason, now) for session_id in sorted(playing)]
 
-    async def end_playback(self, account_id: str, device_id: str | None = None) -> None:
-        """End what an account that was disabled, or a device that was removed, plays now."""
-        await self.end_sessions(account_id, EndReason.ACCOUNT if device_id is None else EndReason.REVOKED, device_id)
-
     async def entitled(self, session_id: str) -> EntitledSession | None:
         """What a session may decrypt; None if there is no such session. Raises StorageFailed."""
         found = await self.store.get(session_id)
@@ -142,7 +143,7 @@ def _judged_owner(change: Change) -> str:
             return session.account_id
         case MoveSession():
             return change.owner or ""
-        case EndSession():
+        case EndSession() | NoteConsent():
             return ""
 
 

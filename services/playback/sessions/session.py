@@ -37,6 +37,7 @@ class EndReason(StrEnum):
     REPLACED = "replaced"
     LOST = "lost"
     PLAN = "plan"
+    PROFILE = "profile"
     ACCOUNT = "account"
     REVOKED = "revoked"
 
@@ -46,6 +47,7 @@ END_SENTENCES = {
     EndReason.REPLACED: "Playback was started again on this device.",
     EndReason.LOST: "The player was not heard of for a while, and another screen has started since.",
     EndReason.PLAN: "The plan was changed: start again to go on in its quality.",
+    EndReason.PROFILE: "The profile was changed, and this title is not for its age.",
     EndReason.ACCOUNT: "This account can no longer play.",
     EndReason.REVOKED: "This session was ended by the account or an operator.",
 }
@@ -131,7 +133,15 @@ class EndSession:
     now: float
 
 
-Change = StartSession | MoveSession | EndSession
+@dataclass(frozen=True, slots=True)
+class NoteConsent:
+    """Remember whether events of a running session may name its profile from now on."""
+
+    session_id: str
+    consent: bool
+
+
+Change = StartSession | MoveSession | EndSession | NoteConsent
 
 
 class Result(StrEnum):
@@ -211,6 +221,8 @@ class SessionBatch:
                 return self._move(change)
             case EndSession():
                 return self._end_from_outside(change)
+            case NoteConsent():
+                return self._note_consent(change)
 
     def _start(self, change: StartSession) -> Outcome:
         made = change.session
@@ -219,7 +231,7 @@ class SessionBatch:
         if made.account_id and change.streams is not None:
             held = [one for one in self.sessions.values() if holds_slot(one, made.account_id, made.started)]
             others = [one for one in held if one.device_id != made.device_id]
-            active = [one for one in others if made.started - one.seen <= self.silent_after]
+            active = [one for one in others if not is_silent(one, made.started, self.silent_after)]
             if len(active) >= change.streams:
                 return Outcome(Result.NO_SLOT, in_use=tuple(sorted(active, key=lambda one: one.started)))
             silent = sorted((one for one in others if one not in active), key=lambda one: one.seen, reverse=True)
@@ -273,6 +285,14 @@ class SessionBatch:
             return Outcome(Result.DONE, session)
         return Outcome(Result.DONE, self._end(session, change.reason))
 
+    def _note_consent(self, change: NoteConsent) -> Outcome:
+        session = self._owned(change.session_id, None)
+        if session is None:
+            return Outcome(Result.UNKNOWN)
+        session = replace(session, consent=change.consent)
+        self._put(session)
+        return Outcome(Result.DONE, session)
+
     def _end(self, session: Session, reason: EndReason) -> Session:
         was_playing = session.ended is None
         session = replace(session, ended=reason)
@@ -313,6 +333,11 @@ def named_positions(changes: Sequence[Change]) -> list[tuple[str, str]]:
 def holds_slot(session: Session, account_id: str, now: float) -> bool:
     """Whether a session holds a slot of an account."""
     return session.account_id == account_id and session.ended is None and session.expires > now
+
+
+def is_silent(session: Session, now: float, silent_after: float) -> bool:
+    """Whether a session has missed so many heartbeats that a start may have its slot."""
+    return now - session.seen > silent_after
 
 
 def _reason_to_end(session: Session, change: MoveSession) -> EndReason | None:

@@ -31,6 +31,9 @@ class SessionStore(Protocol):
     async def get(self, session_id: str) -> Session | None:
         """A session; None if there is none with this id."""
 
+    async def ended_of(self, session_ids: Sequence[str]) -> list[str]:
+        """Which of these sessions, at least one, have ended."""
+
     async def sessions_of(self, account_id: str) -> list[Session]:
         """The sessions of an account or guest whose tokens have not expired or that were not deleted, newest first."""
 

@@ -112,7 +112,13 @@ _LOCK_ACCOUNT = text("SELECT pg_advisory_xact_lock(hashtextextended(:account, 0)
 _UPDATE_SESSION = (
     update(sessions)
     .where(sessions.c.session_id == bindparam("id"))
-    .values(seen=bindparam("seen_at"), position=bindparam("to"), clock=bindparam("time"), ended=bindparam("why"))
+    .values(
+        seen=bindparam("seen_at"),
+        position=bindparam("to"),
+        clock=bindparam("time"),
+        ended=bindparam("why"),
+        consent=bindparam("named"),
+    )
 )
 
 
@@ -166,7 +172,7 @@ class PlaybackStore:
         if batch.updated:
             values = [
                 {"id": one.session_id, "seen_at": one.seen, "to": one.position, "time": one.clock}
-                | {"why": one.ended or ""}
+                | {"why": one.ended or "", "named": int(one.consent)}
                 for one in batch.updated.values()
             ]
             connection.execute(_UPDATE_SESSION, values)
@@ -181,6 +187,11 @@ class PlaybackStore:
         """A session; None if there is none with this id."""
         found = await self._sessions(select(sessions).where(sessions.c.session_id == session_id))
         return found[0] if found else None
+
+    async def ended_of(self, session_ids: Sequence[str]) -> list[str]:
+        """Which of these sessions have ended."""
+        query = select(sessions.c.session_id).where(sessions.c.session_id.in_(session_ids), sessions.c.ended != "")
+        return await self._database.run_read(lambda connection: list(connection.execute(query).scalars()))
 
     async def sessions_of(self, account_id: str) -> list[Session]:
         """The sessions of an account or guest, newest first."""

@@ -40,6 +40,7 @@ CONNECT_SECONDS = 5.0
 COMMAND_SECONDS = 20.0
 DURABLE_MILLISECONDS = 10_000
 MAX_READERS = 4
+MAX_DROPPED = 10_000
 MAX_ATTEMPTS = 200
 """How often a batch is tried when other processes change what it reads; of two that collide one succeeds."""
 SCHEMES = ("valkey", "redis", "valkeys", "rediss")
@@ -67,11 +68,12 @@ def check_url(url: str) -> None:
 class ValkeyStore:
     """The store in Valkey. Raises StorageFailed where the server cannot be reached."""
 
-    def __init__(self, url: str, password: str | None, silent_after: float) -> None:
+    def __init__(self, url: str, password: str | None, silent_after: float, max_sessions: int) -> None:
         check_url(url)
         self._url = url
         self._password = password
         self._silent_after = silent_after
+        self._max_sessions = max_sessions
         self._is_durable = True
         # WAITAOF covers the writes of its own connection: all writes go through one.
         self._writer = self._client(1)
@@ -188,6 +190,13 @@ class ValkeyStore:
             found = await self._reader.get(f"{_P}session:{session_id}")
         return None if found is None else _read_session(found)
 
+    async def ended_of(self, session_ids: Sequence[str]) -> list[str]:
+        """Which of these sessions have ended."""
+        async with self._reaching():
+            rows = await self._reader.mget([f"{_P}session:{one}" for one in session_ids])
+        found = [_read_session(row) for row in rows if row is not None]
+        return [one.session_id for one in found if one.ended is not None]
+
     async def sessions_of(self, account_id: str) -> list[Session]:
         """The sessions of an account or guest, newest first."""
         found = await self._indexed([f"{_P}account:{account_id}"])
@@ -222,12 +231,35 @@ class ValkeyStore:
             await self._writer.zrem(f"{_P}revocations", *session_ids)
 
     async def delete_expired(self, now: float) -> int:
-        """Forget the ids of sessions and revocations that have expired; the server expires the sessions themselves."""
+        """Forget what has expired (the server expires the sessions themselves), and what is above the bound.
+
+        Of the sessions above it that expire first, the ended and long unseen ones go, at most MAX_DROPPED at a time.
+        """
         async with self._reaching(), self._writer.pipeline(transaction=False) as pipe:
             pipe.zremrangebyscore(f"{_P}revocations", "-inf", f"({now}")
             pipe.zremrangebyscore(f"{_P}sessions", "-inf", f"({now}")
             pipe.zcard(f"{_P}sessions")
-            return int((await pipe.execute())[-1])
+            count = int((await pipe.execute())[-1])
+        above = min(count - self._max_sessions, MAX_DROPPED)
+        if above > 0:
+            await self._drop_sessions(above)
+        return min(count, self._max_sessions)
+
+    async def _drop_sessions(self, count: int) -> None:
+        async with self._reaching():
+            ids = _texts(await self._reader.zrange(f"{_P}sessions", 0, 2 * count + MAX_DROPPED))
+            rows = await self._reader.mget([f"{_P}session:{one}" for one in ids])
+            held = [_read_session(row) for row in rows if row is not None]
+            held.sort(key=lambda one: (one.ended is None, one.seen))
+            gone = [one for one, row in zip(ids, rows, strict=True) if row is None]
+            async with self._writer.pipeline(transaction=True) as pipe:
+                for one in held[: count - len(gone)] if count > len(gone) else ():
+                    gone.append(one.session_id)
+                    pipe.delete(f"{_P}session:{one.session_id}")
+                    pipe.zrem(f"{_P}account:{one.account_id}", one.session_id)
+                    pipe.zrem(f"{_P}profile:{one.profile_id}", one.session_id)
+                pipe.zrem(f"{_P}sessions", *gone)
+                await pipe.execute()
 
     async def delete_positions(self, moment: float) -> int:
         """Delete the positions from before a moment, profile by profile."""

@@ -14,7 +14,7 @@ from services.users.account import Account, Plan, Profile
 from services.users.store.columns import PersonalColumns
 from services.users.store.rows import plan_columns, profile_row, read_plan, read_profile
 from services.users.store.schema import accounts, devices, profiles, refresh_tokens, reset_links
-from services.users.store.statements import end_families, order_playback_end
+from services.users.store.statements import PlaybackChange, end_families, order_playback
 from system.database.database import Database
 
 # Built once: to build a statement costs as much as to run it.
@@ -124,8 +124,13 @@ class AccountTable:
         rows = await self._database.run_read(lambda connection: connection.execute(_PLANS, ids).all())
         return {row[0]: read_plan(row[1], row[2], row[3]) for row in rows}
 
-    async def set_password(self, account_id: str, password_hash: str, now: float, keep_family: str = "") -> bool:
-        """Replace the password and end all log-ins but `keep_family`. Returns False if there is no such account."""
+    async def set_password(
+        self, account_id: str, password_hash: str, now: float, keep_family: str = "", keep_device: str = ""
+    ) -> bool:
+        """Replace the password and end all log-ins but `keep_family`, and playback on all devices but `keep_device`.
+
+        Returns False if there is no such account.
+        """
         async with self._database.write() as connection:
             change = update(accounts).where(accounts.c.account_id == account_id).values(password=password_hash)
             if not (await connection.execute(change)).rowcount:
@@ -136,6 +141,7 @@ class AccountTable:
                 (refresh_tokens.c.account_id == account_id) & (refresh_tokens.c.family != keep_family),
                 now,
             )
+            await order_playback(connection, PlaybackChange.END_OTHERS, account_id, [keep_device], now)
         return True
 
     async def rehash_password(self, account_id: str, old: str, new: str) -> None:
@@ -150,11 +156,14 @@ class AccountTable:
             change = update(accounts).where(accounts.c.account_id == account_id).values(provider=provider)
             await connection.execute(change)
 
-    async def set_plan(self, account_id: str, plan: Plan) -> bool:
-        """Change the plan. Returns False if there is no such account."""
+    async def set_plan(self, account_id: str, plan: Plan, now: float) -> bool:
+        """Change the plan, by which what plays is judged anew. Returns False if there is no such account."""
         async with self._database.write() as connection:
             change = update(accounts).where(accounts.c.account_id == account_id).values(**plan_columns(plan))
-            return bool((await connection.execute(change)).rowcount)
+            if not (await connection.execute(change)).rowcount:
+                return False
+            await order_playback(connection, PlaybackChange.REVIEW, account_id, [""], now)
+        return True
 
     async def disable_account(self, account_id: str, now: float, *, disabled: bool) -> bool:
         """Disable an account, which ends its log-ins and orders its playback to end, or enable it again.
@@ -167,7 +176,7 @@ class AccountTable:
                 return False
             if disabled:
                 await end_families(connection, refresh_tokens.c.account_id == account_id, now)
-                await order_playback_end(connection, account_id, [""], now)
+                await order_playback(connection, PlaybackChange.END, account_id, [""], now)
         return True
 
     def _account(self, row: Any) -> Account:

@@ -18,7 +18,7 @@ from services.users.store.schema import (
     refresh_tokens,
     reset_links,
 )
-from services.users.store.statements import end_families, lock_account
+from services.users.store.statements import PlaybackChange, end_families, lock_account
 from system.database.database import Database
 
 
@@ -41,11 +41,12 @@ class Erasure:
 
 @dataclass(frozen=True, slots=True)
 class PlaybackEnd:
-    """An order to end what an account plays; `device_id` "" = on all of its devices."""
+    """An order to follow a change of an account in what it plays; `device_id` "" = on all of its devices."""
 
     number: int
     account_id: str
     device_id: str
+    what: PlaybackChange = PlaybackChange.END
 
 
 class ErasureTable:
@@ -92,7 +93,7 @@ class ErasureTable:
         """Orders to end playback that nobody has followed yet, the oldest first."""
         query = select(playback_ends).order_by(playback_ends.c.number).limit(limit)
         rows = await self._database.run_read(lambda connection: connection.execute(query).all())
-        return [PlaybackEnd(row.number, row.account_id, row.device_id) for row in rows]
+        return [PlaybackEnd(row.number, row.account_id, row.device_id, PlaybackChange(row.what)) for row in rows]
 
     async def confirm_ends(self, numbers: Sequence[int]) -> None:
         """Forget orders that playback has followed."""

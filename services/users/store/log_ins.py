@@ -17,7 +17,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from services.users.account import MAX_DEVICES, Device
 from services.users.store.columns import PersonalColumns
 from services.users.store.schema import devices, refresh_tokens, reset_links, revocations
-from services.users.store.statements import end_families, lock_account, order_playback_end
+from services.users.store.statements import PlaybackChange, end_families, lock_account, order_playback
 from system.database.database import Database
 
 LATE_SECONDS = 10.0
@@ -111,7 +111,7 @@ class LogInTable:
             if not (await connection.execute(delete(devices).where(mine))).rowcount:
                 return False
             await end_families(connection, refresh_tokens.c.device_id == device_id, now)
-            await order_playback_end(connection, account_id, [device_id], now)
+            await order_playback(connection, PlaybackChange.END, account_id, [device_id], now)
         return True
 
     async def revoked_families(self, after: int, since: float, now: float) -> tuple[int, list[str]]:
@@ -152,7 +152,7 @@ async def _drop_oldest_devices(connection: AsyncConnection, account_id: str, now
     if extra:
         await connection.execute(delete(devices).where(devices.c.device_id.in_(extra)))
         await end_families(connection, refresh_tokens.c.device_id.in_(extra), now)
-        await order_playback_end(connection, account_id, extra, now)
+        await order_playback(connection, PlaybackChange.END, account_id, extra, now)
 
 
 def _hash(token: str) -> str:

@@ -11,7 +11,7 @@ from services.users.account import MAX_PROFILES, Profile
 from services.users.store.erasures import Erasure
 from services.users.store.rows import profile_row, profile_values, read_profile
 from services.users.store.schema import erasures, profiles
-from services.users.store.statements import lock_account
+from services.users.store.statements import PlaybackChange, lock_account, order_playback
 from system.database.database import Database
 
 
@@ -50,13 +50,16 @@ class ProfileTable:
             await connection.execute(insert(profiles), profile_row(account_id, last + 1, made))
         return made
 
-    async def put_profile(self, account_id: str, profile: Profile) -> bool:
-        """Replace a profile of the account. Returns False if it has no such profile."""
+    async def put_profile(self, account_id: str, profile: Profile, now: float) -> bool:
+        """Replace a profile of the account, by which what plays is judged anew. Returns False if it has no such one."""
         row = profile_row(account_id, 0, profile)
         del row["number"]
         mine = (profiles.c.profile_id == profile.profile_id) & (profiles.c.account_id == account_id)
         async with self._database.write() as connection:
-            return bool((await connection.execute(update(profiles).where(mine).values(**row))).rowcount)
+            if not (await connection.execute(update(profiles).where(mine).values(**row))).rowcount:
+                return False
+            await order_playback(connection, PlaybackChange.REVIEW, account_id, [""], now)
+        return True
 
     async def delete_profile(self, account_id: str, profile_id: str, now: float) -> Erasure | None:
         """Delete a profile, unless it is the account's last, and remember that the other stores must follow.

@@ -75,6 +75,7 @@ playback_ends = Table(
     Column("account_id", Text, nullable=False),
     Column("device_id", Text, nullable=False),
     Column("at", Float, nullable=False),
+    Column("what", Text, nullable=False, server_default="end"),
 )
 erasures = Table(
     "erasures",

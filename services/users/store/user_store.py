@@ -28,7 +28,7 @@ from system.database.engine import DatabaseAddress
 from system.database.migrations import Migrations
 from system.sealing import SealingKeys
 
-MIGRATIONS = Migrations(tables, Path(__file__).with_name("migrations"), "0003")
+MIGRATIONS = Migrations(tables, Path(__file__).with_name("migrations"), "0004")
 MAX_TOKEN_SECONDS = 7 * 86_400.0
 """No session of playback lives longer."""
 

@@ -4,6 +4,7 @@ import pytest
 
 from kernel.errors import BadRequest
 from services.catalogue.routes import decode_cursor, encode_cursor
+from services.catalogue.title import Kind
 
 
 async def test_pages_hold_every_title_once(start, fill, title):
@@ -121,3 +122,25 @@ def test_a_cursor_is_read_back_and_foreign_ones_are_refused():
     for text in ("", "x" * 400, "1~1e300~a", "2~0~a", "1~0~", "1~00~a", "1~0~a\n", "////", "eyJ9", "WzFd"):
         with pytest.raises(BadRequest):
             decode_cursor(text)
+
+
+async def test_a_profile_is_shown_what_is_for_its_age(start, fill, title, sign_up, clock):
+    titles = [title("old", maturity=16), title("young", maturity=6), title("any"), title("show", kind=Kind.SERIES)]
+    episodes = [title(f"e{age}", kind=Kind.EPISODE, parent="show", maturity=age) for age in (6, 16)]
+    await fill(*titles, *episodes)
+    place = await start(insecure_dev="off")
+    ann = await sign_up(place, "ann")
+
+    async def shown(query):
+        return {one["contentId"] for one in (await ann("GET", f"/titles?{query}"))[1]["titles"]}
+
+    assert await shown("") == {"old", "young", "any", "show", "e6", "e16"}
+    kids = {"name": "Kim", "kids": True}
+    ann.profile = (await ann("POST", "/me/profiles", kids))[1]["profileId"]
+    assert await shown("") == {"young", "any", "show", "e6"}
+    assert await shown("ids=old,young") == {"young"}
+    assert await shown("parent=show") == {"e6"}
+    assert [(await ann("GET", f"/titles/{name}"))[0] for name in ("old", "young")] == [404, 200]
+    assert (await ann("PUT", f"/me/profiles/{ann.profile}", {"kids": False}))[0] == 200
+    clock.now += 1.1
+    assert (await ann("GET", "/titles/old"))[0] == 200

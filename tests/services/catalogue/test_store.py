@@ -252,3 +252,13 @@ async def test_tables_of_an_earlier_release_are_brought_up_to_date(tmp_path):
     assert await store.get("a") == Title("a", "A", countries=("DE",), popularity=1.0)
     assert (store.epoch, await store.head()) == ("e", 7)
     await store.close()
+
+
+async def test_a_page_for_an_age_leaves_out_what_is_for_older_viewers(store):
+    ages = {"a": None, "b": 0, "c": 12, "d": 16}
+    lines = [ImportedTitle(Title(name, name, maturity=age), licence_given=False) for name, age in ages.items()]
+    await store.import_titles(lines, 0.0)
+    for limit, expected in ((12, "cba"), (0, "ba"), (None, "dcba")):
+        assert "".join(title.content_id for _, title in await store.page(None, None, 10, limit)) == expected
+    ((position, _),) = await store.page(None, None, 1, 12)
+    assert "".join(title.content_id for _, title in await store.page(None, position, 10, 12)) == "ba"

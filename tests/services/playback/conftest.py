@@ -44,10 +44,10 @@ def make_store(request, tmp_path):
     """Makes a store over the test's one database each time it is called, as processes do that share it."""
     if request.param == "valkey":
         url = request.getfixturevalue("valkey_url")
-        return lambda: ValkeyStore(url, None, SILENT_AFTER)
+        return lambda max_sessions=1_000: ValkeyStore(url, None, SILENT_AFTER, max_sessions)
     sqlite = DatabaseAddress(tmp_path / "playback.sqlite3")
     address = sqlite if request.param == "sqlite" else request.getfixturevalue("empty_postgresql")
-    return lambda: PlaybackStore(address, max_sessions=1_000, silent_after=SILENT_AFTER)
+    return lambda max_sessions=1_000: PlaybackStore(address, max_sessions, SILENT_AFTER)
 
 
 @pytest.fixture

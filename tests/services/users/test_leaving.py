@@ -3,7 +3,8 @@
 import asyncio
 
 from kernel.errors import StorageFailed
-from services.users.account import Profile
+from kernel.vocabulary import Tier
+from services.users.account import Plan, Profile
 from tests.services.users.conftest import sign_up
 
 
@@ -46,6 +47,12 @@ class Player:
             raise StorageFailed("playback is away")
         self.ended.append((account_id, device_id))
 
+    async def end_other_devices(self, account_id, device_id):
+        self.ended.append((account_id, f"all but {device_id}"))
+
+    async def review_playback(self, account_id):
+        self.ended.append((account_id, "review"))
+
 
 async def test_a_deleted_profile_is_forgotten_by_each_store_however_often_it_fails(make_service, watchlist, clock):
     service = await make_service()
@@ -68,6 +75,8 @@ async def test_a_deleted_profile_is_forgotten_by_each_store_however_often_it_fai
 async def test_what_a_disabled_account_plays_ends_though_the_process_that_disabled_it_was_killed(make_service, clock):
     service = await make_service()  # it plays nothing itself, or was killed before it could end anything
     tokens = await sign_up(service)
+    await service.set_plan(tokens.account_id, Plan(Tier.SD, 1))
+    await service.store.accounts.set_password(tokens.account_id, "x", 0.0, keep_device="tv")
     await service.disable_account(tokens.account_id, disabled=True)
     again, player = await make_service(), Player()
     again.leaving.playing = player
@@ -79,4 +88,4 @@ async def test_what_a_disabled_account_plays_ends_though_the_process_that_disabl
             await clock.advance(1)
             await asyncio.sleep(0.001)
         following.cancel()
-    assert player.ended == [(tokens.account_id, None)]
+    assert player.ended == [(tokens.account_id, what) for what in ("review", "all but tv", None)]

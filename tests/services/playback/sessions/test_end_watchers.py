@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from kernel.errors import Overloaded
+from kernel.errors import Overloaded, StorageFailed
 from services.playback.sessions import end_watchers
 from services.playback.sessions.end_watchers import EndWatchers
 from tests.doubles.clock import FakeClock
@@ -60,3 +60,22 @@ def test_the_waits_are_bounded_in_all_and_for_one_session(watchers, monkeypatch)
             pass
     with watchers.watch("b", 25) as later:
         assert not later.is_set()
+
+
+async def test_an_end_that_another_process_made_wakes_its_player_though_the_store_failed_before(watchers, clock):
+    answers = iter([StorageFailed("away"), ["b"]])
+
+    async def ended_of(_waiting):
+        answer = next(answers)
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    async with asyncio.TaskGroup() as group:
+        following = group.create_task(watchers.follow(ended_of))
+        with watchers.watch("a", 25) as one, watchers.watch("b", 25) as other:
+            await clock.advance(0)
+            await clock.advance(1.1)
+            assert (one.is_set(), other.is_set()) == (False, True)
+        await clock.advance(5)  # nobody waits: the store is not asked
+        following.cancel()

@@ -131,7 +131,7 @@ async def test_an_account_or_one_of_its_devices_is_cut_off(running):
     await sessions.change(start(session("a", "tv")))
     await sessions.change(start(session("b", "phone")))
     await sessions.change(start(session("x", account="else")))
-    await sessions.end_playback("acc", "tv")
+    await sessions.end_sessions("acc", EndReason.REVOKED, "tv")
     assert [(await sessions.entitled(name)).revoked for name in "abx"] == [True, False, False]
     assert await sessions.end_sessions("acc", EndReason.ACCOUNT) == 1
     assert [(await sessions.entitled(name)).revoked for name in "abx"] == [True, True, False]

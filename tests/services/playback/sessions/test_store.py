@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from services.playback.sessions.session import EndReason, EndSession, Result, Revocation
+from services.playback.sessions.session import EndReason, EndSession, NoteConsent, Result, Revocation
 from tests.services.playback.sessions.test_session import NOW, beat, session, start
 
 
@@ -152,3 +152,29 @@ async def test_what_was_acknowledged_is_there_after_a_restart(make_store):
 async def test_expired_sessions_go(store):
     await store.apply([start(session("a", expires=NOW + 50)), start(session("b"))])
     assert await store.delete_expired(NOW + 60) == 1
+
+
+async def test_ends_of_other_processes_are_found_and_consent_is_kept(make_store):
+    here, there = make_store(), make_store()
+    await here.open()
+    await there.open()
+    await here.apply([start(session(name, name, account=name)) for name in "abc"])
+    await there.apply([EndSession("b", None, EndReason.REVOKED, NOW), NoteConsent("a", consent=False)])
+    assert await here.ended_of(["a", "b", "c", "unknown"]) == ["b"]
+    assert [(await here.get(name)).consent for name in "ac"] == [False, True]
+    (outcome,) = await here.apply([NoteConsent("unknown", consent=False)])
+    assert outcome.result is Result.UNKNOWN
+    await here.close()
+    await there.close()
+
+
+async def test_above_the_bound_ended_and_long_unseen_sessions_go(make_store):
+    store = make_store(max_sessions=2)
+    await store.open()
+    await store.apply([start(session(name, name, account=name)) for name in "abcd"])
+    await store.apply([replace(beat("a", now=NOW + 20), owner="a"), replace(beat("c", now=NOW + 10), owner="c")])
+    await store.apply([EndSession("c", None, EndReason.STOPPED, NOW), EndSession("b", None, EndReason.STOPPED, NOW)])
+    assert await store.delete_expired(NOW + 30) == 2
+    assert [name for name in "abcd" if await store.get(name) is not None] == ["a", "d"]
+    assert [len(await store.sessions_of(name)) for name in "abcd"] == [1, 0, 0, 1]
+    await store.close()

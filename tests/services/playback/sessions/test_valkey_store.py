@@ -27,18 +27,18 @@ from tests.services.playback.sessions.test_store import position_of
 )
 def test_a_url_that_is_none_or_shows_a_password_is_refused(url, says):
     with pytest.raises(BadSettings, match=says):
-        ValkeyStore(url, None, 30.0)
+        ValkeyStore(url, None, 30.0, 1_000)
 
 
 async def test_a_server_that_is_away_is_a_storage_failure():
-    store = ValkeyStore("valkey://127.0.0.1:1", None, 30.0)
+    store = ValkeyStore("valkey://127.0.0.1:1", None, 30.0, 1_000)
     with pytest.raises(StorageFailed, match=r"127\.0\.0\.1"):
         await store.open()
 
 
 async def test_of_too_many_positions_the_oldest_goes(valkey_url, monkeypatch):
     monkeypatch.setattr(valkey_store, "MAX_POSITIONS", 2)
-    store = ValkeyStore(valkey_url, None, 30.0)
+    store = ValkeyStore(valkey_url, None, 30.0, 1_000)
     for number in range(3):
         one = replace(session(f"s{number}", "tv"), content_id=f"t{number}")
         await store.apply([start(one), beat(f"s{number}", now=NOW + number)])
@@ -51,7 +51,7 @@ async def test_a_kill_of_the_server_loses_nothing_that_was_acknowledged(tmp_path
     config = {"appendonly": "yes", "appendfsync": "everysec"}
     server = ValkeyServer(free_port(), data_dir=tmp_path / "valkey", config=config, persist=True)
     server.start()
-    store = ValkeyStore(server.connection_url, None, 30.0)
+    store = ValkeyStore(server.connection_url, None, 30.0, 1_000)
     await store.open()
     await store.apply([start(session("a"))])
     await store.apply([beat("a", 33.0)])
@@ -61,7 +61,7 @@ async def test_a_kill_of_the_server_loses_nothing_that_was_acknowledged(tmp_path
     await until(lambda: not server.is_running())
     successor = ValkeyServer(free_port(), data_dir=tmp_path / "valkey", config=config, persist=True)
     successor.start()
-    again = ValkeyStore(successor.connection_url, None, 30.0)
+    again = ValkeyStore(successor.connection_url, None, 30.0, 1_000)
     await again.open()
     assert (await position_of(again, "p", "film")).position == 33.0
     await again.close()

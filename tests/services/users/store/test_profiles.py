@@ -13,9 +13,9 @@ async def test_profiles_are_added_changed_and_deleted_but_never_the_last(store):
     kid = await store.profiles.add_profile(account.account_id, Profile("", "Kim", kids=True, language="de"))
     assert await store.profiles.list_profiles(account.account_id) == [ann, kid]
     changed = Profile(kid.profile_id, "Kimberly", kids=False, maturity=16, data_saver=True, consent=False)
-    assert await store.profiles.put_profile(account.account_id, changed)
+    assert await store.profiles.put_profile(account.account_id, changed, NOW)
     assert (await store.profiles.list_profiles(account.account_id))[1] == changed
-    assert not await store.profiles.put_profile("a-somebody-else", changed)
+    assert not await store.profiles.put_profile("a-somebody-else", changed, NOW)
     erasure = await store.profiles.delete_profile(account.account_id, ann.profile_id, NOW)
     assert (erasure.account_id, erasure.profiles) == ("", (ann.profile_id,))
     assert await store.erasures.unfinished_erasures() == [erasure]
