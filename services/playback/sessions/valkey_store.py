@@ -6,6 +6,8 @@ server's disk; a server without one (appendonly no) loses what it was not given 
 
 Keys: `session:ID` (JSON), `account:ID` and `profile:ID` (session id -> expiry), `positions:PROFILE` (title -> JSON),
 `latest:PROFILE` (title -> time), `revocations` and `sessions` (session id -> expiry), all below `matinee:`.
+
+Over 300 lines because all that knows these keys is here.
 """
 
 from __future__ import annotations
