@@ -181,9 +181,8 @@ class RecommendRoutes:
         if profile is None or named is None:
             given = named if profile is None else profile
             return caller.acting_user(None if given is None else params.user_id(given))
-        account = caller.account.account_id if caller.account is not None else None
-        if params.user_id(named) != account:
-            caller.acting_user(named)
+        if caller.account is None or params.user_id(named) != caller.account.account_id:
+            caller.acting_user(params.user_id(named))
         return caller.acting_user(params.user_id(profile))
 
     async def _audience(self, request: web.Request, user: str | None) -> tuple[Audience, ViewerRules]:
