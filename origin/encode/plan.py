@@ -74,13 +74,17 @@ class AudioTrack(msgspec.Struct, frozen=True):
 
 
 class TextTrack(msgspec.Struct, frozen=True):
-    """One subtitle, of the source's stream `index`; its file is WebVTT. `name` is its folder: `s_eng`."""
+    """One subtitle, of the source's stream `index`; its file is WebVTT. `name` is its folder: `s_eng`.
+
+    `sidecar`: it is of a file of its own with this name, in the job's folder.
+    """
 
     name: str
     index: int
     language: str
     title: str
     disposition: Disposition = Disposition()
+    sidecar: str = ""
 
     def file(self, folder: Path) -> Path:
         """Its WebVTT file."""

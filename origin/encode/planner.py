@@ -150,7 +150,8 @@ def _text_tracks(streams: Sequence[TextStream]) -> tuple[tuple[TextTrack, ...], 
     names = _Names("s")
     kept, over = streams[:MAX_TEXT_TRACKS], streams[MAX_TEXT_TRACKS:]
     tracks = tuple(
-        TextTrack(names.next(one.language), one.index, one.language, one.title, one.disposition) for one in kept
+        TextTrack(names.next(one.language), one.index, one.language, one.title, one.disposition, one.sidecar)
+        for one in kept
     )
     return tracks, [Dropped(f"stream {one.index} (subtitle, {one.language})", DropReason.TOO_MANY) for one in over]
 

@@ -127,13 +127,14 @@ class AudioStream(msgspec.Struct, frozen=True):
 
 
 class TextStream(msgspec.Struct, frozen=True):
-    """One text subtitle of the file."""
+    """One text subtitle of the file, or of a file of its own, whose name is `sidecar`."""
 
     index: int
     codec: str
     language: str
     title: str
     disposition: Disposition = Disposition()
+    sidecar: str = ""
 
 
 class DropReason(StrEnum):
@@ -144,6 +145,7 @@ class DropReason(StrEnum):
     ANOTHER_PROGRAMME = "another-programme"
     UNKNOWN_CODEC = "unknown-codec"
     BITMAP_SUBTITLE = "bitmap-subtitle"
+    CAPTIONS_IN_PICTURE = "captions-in-picture"
     TOO_MANY = "too-many"
     DATA = "data"
 
@@ -154,6 +156,7 @@ DROP_SENTENCES = {
     DropReason.ANOTHER_PROGRAMME: "It belongs to another programme of the transport stream.",
     DropReason.UNKNOWN_CODEC: "No decoder is known for its codec.",
     DropReason.BITMAP_SUBTITLE: "Its subtitles are pictures, which cannot become text.",
+    DropReason.CAPTIONS_IN_PICTURE: "Captions inside the picture (CEA-608/708) are not read: give them as a file.",
     DropReason.TOO_MANY: "The title has more tracks of its kind than are published.",
     DropReason.DATA: "It is neither picture, sound nor subtitle.",
 }

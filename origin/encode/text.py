@@ -16,12 +16,20 @@ def webvtt_time(seconds: float) -> str:
     return f"{minutes // 60:02d}:{minutes % 60:02d}:{rest // 1000:02d}.{rest % 1000:03d}"
 
 
+SIDECAR_GUARD = ("-protocol_whitelist", "file", "-format_whitelist", "srt,ass,webvtt")
+"""Options before `-i` for a subtitle file of its own."""
+
+
 def extract_text(programs: Programs, plan: EncodePlan, track: TextTrack, source: Path, folder: Path) -> Path:
-    """Write a subtitle to `track.file(folder)` as WebVTT, times from the film's start. Raises BadRequest."""
+    """Write a subtitle to `track.file(folder)` as WebVTT, times from the film's start. Raises BadRequest.
+
+    `source`: the film, or the file of a sidecar.
+    """
     target = track.file(folder)
     part = part_of(target)
+    guard, stream = (SIDECAR_GUARD, "0:s:0") if track.sidecar else (INPUT_GUARD, f"0:{track.index}")
     arguments = [
-        *QUIET, *INPUT_GUARD, "-i", input_name(source), "-map", f"0:{track.index}", "-t", f"{plan.duration:.6f}",
+        *QUIET, *guard, "-i", input_name(source), "-map", stream, "-t", f"{plan.duration:.6f}",
         "-c:s", "webvtt", "-map_metadata", "-1", "-f", "webvtt", f"file:{part.absolute()}",
     ]  # fmt: skip
     run_ffmpeg(programs.ffmpeg, arguments, source)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +30,8 @@ class IngestRequest:
     steering: str = ""
     encryption: EncryptionScheme | None = None
     profiles: tuple[str, ...] = ("default",)
+    sidecars: str = ""
+    """A digest of the subtitle files that come with the film."""
 
     def __post_init__(self) -> None:
         if self.content_id is not None and not is_content_id(self.content_id):
@@ -40,7 +42,7 @@ class IngestRequest:
     def recipe(self) -> str:
         """Identifies the encoding: it changes when the same film would be encoded differently."""
         scheme = f":{self.encryption}" if self.encryption else ""
-        return f"{recipe_of(self.profile)}{scheme}"
+        return f"{recipe_of(self.profile)}{scheme}{f':{self.sidecars}' if self.sidecars else ''}"
 
     @property
     def profile(self) -> EncodeProfile:
@@ -51,6 +53,11 @@ class IngestRequest:
         """The requested contentId, else one made from title and content."""
         name = metadata.choose_title(self.title, self.metadata or {}, self.film)
         return self.content_id or metadata.make_content_id(name, film_hash)
+
+
+def with_sidecars(request: IngestRequest, digest: str) -> IngestRequest:
+    """The request with the subtitle files that came with its film."""
+    return replace(request, sidecars=digest)
 
 
 def new_record(request: IngestRequest, content_id: str, film_hash: str, published: TitleRecord | None) -> TitleRecord:

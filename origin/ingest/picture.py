@@ -9,7 +9,7 @@ from typing import Any
 
 from kernel.errors import BadRequest
 from kernel.media.ladder import display_size, frame_rate
-from origin.encode.source import Colour, Crop, Fields, VideoStream, rate_of
+from origin.encode.source import Colour, Crop, Dropped, DropReason, Fields, VideoStream, rate_of
 from origin.ingest.streams import Stream, fraction
 from origin.ingest.timeline import Timeline
 
@@ -151,6 +151,15 @@ def _light(side: Mapping[str, Any]) -> str:
     if side.get("side_data_type") != "Content light level metadata":
         return ""
     return f"{int(side.get('max_content') or 0)},{int(side.get('max_average') or 0)}"
+
+
+def captions_in_picture(video: Stream, frames: Sequence[Mapping[str, Any]]) -> tuple[Dropped, ...]:
+    """Captions that the first frames carry (CEA-608/708 by ATSC A/53), as a track that is left out."""
+    sides = [str(side.get("side_data_type")) for frame in frames for side in frame.get("side_data_list") or ()]
+    if not any("A53" in side for side in sides):
+        return ()
+    what = f"captions of stream {video.get('index')} (CEA-608/708)"
+    return (Dropped(what, DropReason.CAPTIONS_IN_PICTURE),)
 
 
 def dolby_vision_without_base(video: Stream) -> bool:

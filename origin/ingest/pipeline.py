@@ -18,6 +18,7 @@ from origin.ingest.describe_plan import describe_plan, describe_sound
 from origin.ingest.ingest_request import IngestRequest
 from origin.ingest.limits import Limits
 from origin.ingest.progress import Progress
+from origin.ingest.sidecars import named_sidecars, sidecars_beside
 from origin.ingest.subprocesses import Programs
 from origin.ingest.timings import Timings
 from origin.ingest.work_dir import WorkDir
@@ -37,7 +38,7 @@ AT_ONCE = 2
 MAX_ROUNDS = 3
 """How often steps whose output turns out to be missing or damaged are run again."""
 _MARKER = "encoded.txt"
-_ENCODING = (StepKind.VIDEO, StepKind.AUDIO, StepKind.TEXT)
+_ENCODING = (StepKind.VIDEO, StepKind.AUDIO, StepKind.TEXT, StepKind.SIDECAR)
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +82,8 @@ def ingest(request: IngestRequest, context: IngestContext) -> Ingested:
         folder.make()
         film = str(request.film.absolute())
         folder.write_note(FilmNote(film, sha256, before.st_size, before.st_ino, before.st_mtime_ns))
+        sidecars = (*named_sidecars(request.metadata), *sidecars_beside(request.film.absolute()))
+        folder.keep_sidecars((one, Path(one.location)) for one in sidecars)
         with _cleaned_up(context.library, content_id, work):
             return _ingest(request, context, folder)
 
@@ -205,7 +208,7 @@ class _Run:
 
         steps, plan, folder = self._steps, self._plan, self._folder
         match step.kind:
-            case StepKind.VIDEO | StepKind.AUDIO | StepKind.TEXT:
+            case StepKind.VIDEO | StepKind.AUDIO | StepKind.TEXT | StepKind.SIDECAR:
                 tools = EncodeTools(steps.programs, steps.threads)
                 run_encode_step(tools, plan, step, self._request.film, folder.encoded, report)
             case StepKind.JOIN:

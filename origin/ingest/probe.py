@@ -13,7 +13,7 @@ from kernel.errors import BadRequest
 from origin.encode.source import Source
 from origin.ingest.decoders import decodable_codecs
 from origin.ingest.limits import Limits, check_video, refuse
-from origin.ingest.picture import read_video
+from origin.ingest.picture import captions_in_picture, read_video
 from origin.ingest.streams import Stream, choose_streams, picture_streams
 from origin.ingest.subprocesses import (
     INPUT_GUARD,
@@ -81,13 +81,14 @@ def probe(programs: Programs, path: Path, limits: Limits = NO_LIMITS_GIVEN) -> S
         _check_length(programs, path, found, chosen.video, timeline, start)
     video = read_video(chosen.video, timeline, frames, start, name)
     check_video(video, limits, name)
+    captions = captions_in_picture(chosen.video, frames)
     return Source(
         container=container,
         duration=video.rate.seconds(video.frames),
         video=video,
         audio=chosen.audio,
         text=chosen.text,
-        dropped=chosen.dropped,
+        dropped=(*chosen.dropped, *captions),
         seekable=_is_seekable(programs, path, container, timeline, start),
     )
 

@@ -37,6 +37,7 @@ _TEXT_CODECS = frozenset(
         "subviewer",
         "jacosub",
         "stl",
+        "eia_608",
     )
 )
 _TWO_LETTERS = re.compile(

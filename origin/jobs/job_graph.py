@@ -24,6 +24,7 @@ class StepKind(StrEnum):
     VIDEO = "video"
     AUDIO = "audio"
     TEXT = "text"
+    SIDECAR = "sidecar"
     JOIN = "join"
     CHECK = "check"
     THUMBNAILS = "thumbnails"
@@ -39,6 +40,7 @@ STEP_SENTENCES = {
     StepKind.VIDEO: "Encode one chunk of one rendition.",
     StepKind.AUDIO: "Encode one audio track.",
     StepKind.TEXT: "Convert one subtitle track to WebVTT.",
+    StepKind.SIDECAR: "Convert one subtitle file that came with the film to WebVTT.",
     StepKind.JOIN: "Join the chunks of one rendition.",
     StepKind.CHECK: "Compare what was encoded with the film and the renditions with one another.",
     StepKind.THUMBNAILS: "Make the pictures of the seek bar.",
@@ -82,6 +84,13 @@ class Named(Protocol):
     def name(self) -> str: ...  # noqa: D102 (the class says it)
 
 
+class Subtitle(Named, Protocol):
+    """A subtitle of the plan: `sidecar` names the file that it is in, "" for the film."""
+
+    @property
+    def sidecar(self) -> str: ...  # noqa: D102
+
+
 class Picture(Named, Protocol):
     """A rendition of the plan: its size in pixels."""
 
@@ -110,7 +119,7 @@ class PlanShape(Protocol):
     @property
     def audio(self) -> Sequence[Named]: ...  # noqa: D102
     @property
-    def text(self) -> Sequence[Named]: ...  # noqa: D102
+    def text(self) -> Sequence[Subtitle]: ...  # noqa: D102
 
 
 def first_steps() -> tuple[Step, ...]:
@@ -129,11 +138,20 @@ def job_steps(plan: PlanShape) -> tuple[Step, ...]:
     """
     probed = (str(StepKind.PROBE),)
     audio = [Step(f"audio/{one.name}", StepKind.AUDIO, probed, 4 / len(plan.audio), one.name) for one in plan.audio]
-    text = [Step(f"text/{one.name}", StepKind.TEXT, probed, 1 / len(plan.text), one.name) for one in plan.text]
+    text = [Step(text_step(one), _text_kind(one), probed, 1 / len(plan.text), one.name) for one in plan.text]
     video = _video_steps(plan)
     share = _JOIN_WEIGHT / (len(plan.rungs) or 1)
     joins = [Step(f"join/{rung.name}", StepKind.JOIN, _ids(video, rung.group), share, rung.name) for rung in plan.rungs]
     return (*audio, *text, *video, *joins, *_last_steps(_ids((*joins, *audio, *text))))
+
+
+def text_step(track: Subtitle) -> str:
+    """The id of the step that makes a subtitle."""
+    return f"{_text_kind(track)}/{track.name}"
+
+
+def _text_kind(track: Subtitle) -> StepKind:
+    return StepKind.SIDECAR if track.sidecar else StepKind.TEXT
 
 
 def _video_steps(plan: PlanShape) -> list[Step]:

@@ -7,6 +7,7 @@ from typing import Any
 import msgspec
 
 from origin.encode.source import Dropped
+from origin.ingest.sidecars import Sidecar
 from origin.jobs.job_graph import Step
 from origin.jobs.job_states import ContentStatus, JobState, StepState
 from origin.jobs.retry_policy import FailureReason
@@ -31,6 +32,10 @@ class JobRequest(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True
     options: dict[str, Any] = {}
     encrypt: str = "none"
     steering: str = ""
+    subtitles: tuple[Sidecar, ...] = ()
+    """Subtitle files that come with the film."""
+    beside: str = ""
+    """The film's own path on the origin's host: subtitle files beside it that bear its name come with it too."""
 
 
 class Lease(msgspec.Struct, frozen=True, rename="camel"):

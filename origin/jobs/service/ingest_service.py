@@ -18,6 +18,7 @@ from kernel.media.content_keys import EncryptionScheme
 from kernel.vocabulary import is_content_id
 from origin.encode.profile import merge_profiles
 from origin.ingest.metadata import choose_title, make_content_id, parse_metadata
+from origin.ingest.sidecars import named_sidecars
 from origin.jobs.job_graph import first_steps
 from origin.jobs.job_states import ContentStatus, JobState
 from origin.jobs.job_views import JobViews
@@ -101,6 +102,9 @@ class IngestService:
             raise BadRequest(400, "title", "`title` is missing")
         check_encoding(body.encoding_profiles, body.encrypt)
         location = check_location(body.file_location, self._parts.locations) if body.file_location else None
+        subtitles = named_sidecars(metadata)
+        for one in subtitles:
+            check_location(one.location, self._parts.locations)
         content_id = body.content_id or make_content_id(title, token_hex(4))
         if not is_usable_id(content_id):
             raise BadRequest(400, "content-id", f"`contentId`: {content_id[:80]!r} is not a contentId")
@@ -113,6 +117,8 @@ class IngestService:
             profiles=tuple(body.encoding_profiles),
             encrypt=body.encrypt,
             steering=self._parts.steering,
+            subtitles=subtitles,
+            beside=_own_path(location),
         )
         if location is None:
             await self._add_title(request)
@@ -156,12 +162,17 @@ class IngestService:
         """Where the film of a title is: as the running job has it, else its kept master, else its location."""
         if running is not None:
             return running.request
-        steering = self._parts.steering
+        found = JobRequest(
+            content.content_id,
+            film_name=_name_of(content.location or ""),
+            steering=self._parts.steering,
+            subtitles=named_sidecars(content.metadata),
+            beside=_own_path(content.location),
+        )
         if content.source:
-            return JobRequest(content.content_id, source=content.source, steering=steering)
+            return msgspec.structs.replace(found, source=content.source)
         if content.location:
-            name = _name_of(content.location)
-            return JobRequest(content.content_id, location=content.location, film_name=name, steering=steering)
+            return msgspec.structs.replace(found, location=content.location)
         if content.status is ContentStatus.UPLOADING:
             raise BadRequest(409, "uploading", f"the film of {content.content_id} is not complete here yet")
         raise BadRequest(410, "no-master", f"the film of {content.content_id} is not kept: ingest it again")
@@ -250,6 +261,7 @@ class IngestService:
                 film_name=_name_of(upload.metadata.get("filename", "")),
                 profiles=content.profiles,
                 steering=parts.steering,
+                subtitles=named_sidecars(content.metadata),
             )
             await parts.queue.add_job_within(connection, request, first_steps(), 0, now)
 
@@ -280,6 +292,11 @@ def check_encoding(profiles: list[str], encrypt: str) -> None:
         raise BadRequest(400, "encrypt", f"`encrypt` must be none or one of {', '.join(EncryptionScheme)}")
     if merge_profiles(profiles).mpeg_ts and encrypt != NO_ENCRYPTION:
         raise BadRequest(400, "encrypt", "MPEG-TS is for clear titles only: leave the profile or the encryption out")
+
+
+def _own_path(location: str | None) -> str:
+    """A location on the origin's own host; "" for one elsewhere."""
+    return location if location and "://" not in location else ""
 
 
 def _name_of(location: str) -> str:

@@ -13,6 +13,9 @@ from origin.ingest.subprocesses import Programs
 from origin.jobs.job_graph import Step, StepKind
 from origin.jobs.work.step_outcome import Report
 
+SIDECARS = "sidecars"
+"""The folder of subtitle files, next to that of what is encoded."""
+
 
 @dataclass(frozen=True, slots=True)
 class EncodeTools:
@@ -30,7 +33,7 @@ def files_of(plan: EncodePlan, step: Step) -> tuple[str, ...]:
             return tuple(str(rung.chunk_file(folder, plan.chunks[step.chunk])) for rung in group_of(plan, step.track))
         case StepKind.AUDIO:
             return (str(audio_of(plan, step.track).file(folder)),)
-        case StepKind.TEXT:
+        case StepKind.TEXT | StepKind.SIDECAR:
             return (str(text_of(plan, step.track).file(folder)),)
         case _:
             return ()
@@ -56,6 +59,9 @@ def run_encode_step(
             encode_audio(tools.programs, plan, track, film, folder, lambda done: report(done / whole), tools.threads)
         case StepKind.TEXT:
             extract_text(tools.programs, plan, text_of(plan, step.track), film, folder)
+        case StepKind.SIDECAR:
+            subtitle = text_of(plan, step.track)
+            extract_text(tools.programs, plan, subtitle, folder.with_name(SIDECARS) / subtitle.sidecar, folder)
         case _:
             raise ValueError(f"{step.kind} is not encoding")
     return files

@@ -22,11 +22,12 @@ from origin.encode.planner import plan_encode
 from origin.encode.rates import probe_rates
 from origin.encode.thumbnails import make_thumbnails
 from origin.encode.video import join_rung
-from origin.ingest.ingest_request import IngestRequest, new_record
+from origin.ingest.ingest_request import IngestRequest, new_record, with_sidecars
 from origin.ingest.limits import Limits, check_plan
 from origin.ingest.probe import printable_path, probe
+from origin.ingest.sidecars import digest_of
 from origin.ingest.subprocesses import Programs
-from origin.jobs.job_graph import Step, StepKind, job_steps
+from origin.jobs.job_graph import Step, StepKind, job_steps, text_step
 from origin.jobs.work.announce import Announcer
 from origin.jobs.work.job_folder import JobFolder
 from origin.jobs.work.republish import is_same, update_published
@@ -69,6 +70,9 @@ class FilmSteps:
         note = folder.film()
         film = Path(note.path)
         source = probe(self.programs, film, self.limits)
+        sidecars = folder.sidecars()
+        text = (*source.text, *(one.stream(number) for number, one in enumerate(sidecars)))
+        source, request = msgspec.structs.replace(source, text=text), with_sidecars(request, digest_of(sidecars))
         name = printable_path(request.film)
         try:
             plan = plan_encode(source, request.profile)
@@ -119,7 +123,7 @@ class FilmSteps:
     def _require_encoded(self, plan: EncodePlan, folder: JobFolder) -> None:
         tracks = [(rung.file(folder.encoded), f"join/{rung.name}") for rung in plan.rungs]
         tracks += [(track.file(folder.encoded), f"audio/{track.name}") for track in plan.audio]
-        tracks += [(track.file(folder.encoded), f"text/{track.name}") for track in plan.text]
+        tracks += [(track.file(folder.encoded), text_step(track)) for track in plan.text]
         for file, step in tracks:
             folder.require(file, step)
 
@@ -158,6 +162,7 @@ class FilmSteps:
     def publish(self, request: IngestRequest, plan: EncodePlan, folder: JobFolder, report: Report) -> TitleRecord:
         """Publish what was packaged, once: a repeated call finds the publication there."""
         made, note = self._packaged(folder), folder.film()
+        request = with_sidecars(request, digest_of(folder.sidecars()))
         content_id = request.choose_content_id(note.sha256)
         published = self.library.title(content_id)
         if published is not None and published.version == made.version and self._is_ours(published, folder):
@@ -243,5 +248,5 @@ def _publishing(record: TitleRecord) -> bytes:
 
 def _encoding(plan: EncodePlan) -> list[str]:
     """The ids of all steps that encode."""
-    kinds = (StepKind.VIDEO, StepKind.AUDIO, StepKind.TEXT)
+    kinds = (StepKind.VIDEO, StepKind.AUDIO, StepKind.TEXT, StepKind.SIDECAR)
     return [step.id for step in job_steps(plan) if step.kind in kinds]

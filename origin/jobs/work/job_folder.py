@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import re
 import shutil
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from pathlib import Path
 
 import msgspec
 
 from kernel.errors import BadRequest, BadSettings, StorageFailed
+from origin.ingest.sidecars import CopiedSidecar, Sidecar, copy_sidecar
+from origin.jobs.work.encode_steps import SIDECARS
 from origin.jobs.work.step_outcome import OutputMissing
 from system.durable_files import replace_file
 from system.private_files import private_folder
@@ -73,6 +75,17 @@ class JobFolder:
         if (status.st_ino, status.st_size, status.st_mtime_ns) != (note.inode, note.size, note.modified_ns):
             raise BadRequest(409, "film-changed", "the film was changed during the ingest")
         return note
+
+    def keep_sidecars(self, found: Iterable[tuple[Sidecar, Path]]) -> None:
+        """Copy subtitle files, each described and at a path. Raises BadRequest for one that is none."""
+        copies = self.path / SIDECARS
+        kept = [copy_sidecar(about, path, copies, number) for number, (about, path) in enumerate(found)]
+        self.write("sidecars.json", msgspec.json.encode(kept))
+
+    def sidecars(self) -> tuple[CopiedSidecar, ...]:
+        """The subtitle files that came with the film."""
+        note = self.path / "sidecars.json"
+        return msgspec.json.decode(note.read_bytes(), type=tuple[CopiedSidecar, ...]) if note.is_file() else ()
 
     def require(self, file: Path, step: str) -> Path:
         """A file that `step` has made."""

@@ -92,7 +92,7 @@ def run_step(
         StepKind.ANNOUNCE: lambda: steps.announce(lease.request.content_id),
     }
     match step.kind:
-        case StepKind.VIDEO | StepKind.AUDIO | StepKind.TEXT:
+        case StepKind.VIDEO | StepKind.AUDIO | StepKind.TEXT | StepKind.SIDECAR:
             run_encode_step(tools, plan, step, Path(folder.film().path), folder.encoded, report)
         case StepKind.PUBLISH:
             if step.track == KNOWN:

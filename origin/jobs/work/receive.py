@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,6 +14,7 @@ import msgspec
 from kernel.errors import BadRequest, StorageFailed
 from kernel.settings.store_address import parse_store
 from origin.ingest.probe import check_file, printable_path
+from origin.ingest.sidecars import MAX_BYTES, Sidecar, sidecars_beside
 from origin.jobs.queue_rows import ReceivedFilm
 from origin.jobs.records import JobRequest
 from origin.jobs.work.job_folder import FilmNote, JobFolder
@@ -22,7 +23,7 @@ from origin.stores.object_store import ObjectStore
 from origin.stores.open_store import open_one
 from origin.stores.uploads import read_pieces
 from origin.uploads.fetch import FetchLimits, fetch_film
-from origin.uploads.locations import LocationRules, allowed_file
+from origin.uploads.locations import LocationRules, allowed_file, check_location
 from origin.uploads.spool import Spool
 from system.clock import SystemClock, utc_timestamp
 
@@ -53,14 +54,23 @@ class Reception:
         sha256 = hash_film(path, lambda done: report(0.4 + 0.3 * done / before.st_size))
         kept = self.keep_masters and asyncio.run(self._keep(path, sha256, request.film_name or path.name))
         report(1.0)
+        folder.keep_sidecars(self._find_sidecars(request, folder))
         note = FilmNote(str(path), sha256, before.st_size, before.st_ino, before.st_mtime_ns, kept)
         folder.write_note(note)
         folder.film()  # was it changed meanwhile?
         return msgspec.json.encode(ReceivedFilm(sha256, before.st_size, kept))
 
+    def _find_sidecars(self, request: JobRequest, folder: JobFolder) -> Iterator[tuple[Sidecar, Path]]:
+        """The subtitle files that the request names, and those beside the film in an allowed folder."""
+        for number, about in enumerate(request.subtitles):
+            target, location = folder.path / f"subtitles-{number:02}", check_location(about.location, self.rules)
+            yield about, self._fetch(location, target, FetchLimits(MAX_BYTES, self.limits.tls), lambda _: None)
+        if request.beside:
+            for about in sidecars_beside(Path(request.beside)):
+                yield about, allowed_file(about.location, self.rules)
+
     def _locate(self, request: JobRequest, folder: JobFolder, report: Report) -> Path:
         """The film's file; fetched where it is elsewhere."""
-        share = lambda done: report(0.4 * done)  # noqa: E731 (one line)
         target = folder.path / "film"
         if request.upload_id:
             return self.spool.path(request.upload_id)
@@ -68,16 +78,20 @@ class Reception:
             if not target.exists():
                 asyncio.run(self._fetch_master(request.source, target))
             return target
-        if request.location.startswith("https://"):
-            asyncio.run(fetch_film(request.location, target, self.rules, self.limits, share))
+        return self._fetch(request.location, target, self.limits, lambda done: report(0.4 * done))
+
+    def _fetch(self, location: str, target: Path, limits: FetchLimits, report: Report) -> Path:
+        """A file of this host where it is; what is elsewhere is fetched to `target`."""
+        if location.startswith("https://"):
+            asyncio.run(fetch_film(location, target, self.rules, limits, report))
             return target
-        if request.location.startswith("s3://"):
-            bucket, _, key = request.location.removeprefix("s3://").partition("/")
+        if location.startswith("s3://"):
+            bucket, _, key = location.removeprefix("s3://").partition("/")
             store = open_one(parse_store(f"s3://{bucket}"), self.credentials, self.environment or os.environ, "store")
             if not target.exists():
-                asyncio.run(self._fetch_object(store, key, target, share))
+                asyncio.run(self._fetch_object(store, key, target, limits.max_bytes, report))
             return target
-        return allowed_file(request.location, self.rules)
+        return allowed_file(location, self.rules)
 
     async def _keep(self, path: Path, sha256: str, name: str) -> bool:
         """Keep the film under its hash: the same content twice is one object."""
@@ -94,13 +108,13 @@ class Reception:
             raise BadRequest(413, "too-large", f"the film has {record.size} bytes, {self.limits.max_bytes} are allowed")
         await masters.fetch(record, target)
 
-    async def _fetch_object(self, store: ObjectStore, key: str, target: Path, report: Report) -> None:
+    async def _fetch_object(self, store: ObjectStore, key: str, target: Path, most: int, report: Report) -> None:
         """Fetch an object to a file, which appears whole or not at all."""
         info = await store.info(key)
         if info is None:
             raise BadRequest(404, "no-such-file", f"{key} is not in {store.name}")
-        if info.size > self.limits.max_bytes:
-            raise BadRequest(413, "too-large", f"{key} has {info.size} bytes, {self.limits.max_bytes} are allowed")
+        if info.size > most:
+            raise BadRequest(413, "too-large", f"{key} has {info.size} bytes, {most} are allowed")
         part, done = target.with_name(f"{target.name}.part"), 0
         try:
             with await asyncio.to_thread(part.open, "wb") as file:

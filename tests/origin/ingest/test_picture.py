@@ -5,8 +5,8 @@ from fractions import Fraction
 import pytest
 
 from kernel.errors import BadRequest
-from origin.encode.source import Colour, Crop, Dynamic, Fields, Rate
-from origin.ingest.picture import count_frames, read_video
+from origin.encode.source import Colour, Crop, DropReason, Dynamic, Fields, Rate
+from origin.ingest.picture import captions_in_picture, count_frames, read_video
 from origin.ingest.timeline import Timeline
 
 
@@ -107,6 +107,14 @@ def test_hdr_is_recognised_by_its_transfer():
     assert (found.colour.dynamic, found.bit_depth) == (Dynamic.HDR10, 10)
     assert read(color_primaries="bt2020", color_transfer="bt709").colour.dynamic is Dynamic.SDR
     assert read(color_transfer="x:y").colour.transfer == ""
+
+
+def test_captions_inside_the_picture_are_named():
+    """They were dropped without a word."""
+    video, frame = {"index": 0}, {"side_data_list": [{"side_data_type": "ATSC A53 Part 4 Closed Captions"}]}
+    [dropped] = captions_in_picture(video, [{}, frame])
+    assert (dropped.what, dropped.reason) == ("captions of stream 0 (CEA-608/708)", DropReason.CAPTIONS_IN_PICTURE)
+    assert captions_in_picture(video, [{}]) == ()
 
 
 def test_dolby_vision_without_a_base_is_refused():

@@ -21,6 +21,7 @@ class Track(msgspec.Struct):
     group: str = "h264"
     width: int = 4
     height: int = 2
+    sidecar: str = ""
 
 
 class Shape(msgspec.Struct):

@@ -5,6 +5,7 @@ import asyncio
 import msgspec
 import pytest
 
+from origin.ingest.sidecars import Sidecar
 from origin.jobs.job_graph import StepKind, first_steps
 from origin.jobs.job_states import JobState
 from origin.jobs.job_views import JobViews
@@ -19,6 +20,7 @@ from origin.jobs.work.local_source import LocalSource
 from origin.jobs.work.receive import Reception
 from origin.jobs.work.worker import Worker
 from origin.storage.blocking_library import BlockingLibrary
+from origin.storage.records import object_key
 from origin.stores.folder import open_folder
 from origin.uploads.fetch import FetchLimits
 from origin.uploads.locations import LocationRules
@@ -89,12 +91,20 @@ async def lab(tmp_path, tools, films):
 
 
 async def test_a_film_becomes_a_title(lab, films):
-    job = await lab.ingest(films(), metadata={"year": 1999})
+    """With subtitles that came in a file of their own. The same again is known."""
+    words = films().with_name("words.srt")
+    words.write_bytes("1\n00:00:00,500 --> 00:00:01,500\nGrüße\n".encode("cp1252"))
+    with_words = {"subtitles": (Sidecar(str(words), language="de", hearing_impaired=True),)}
+    job = await lab.ingest(films(), metadata={"year": 1999}, **with_words)
     assert (job.state, job.detail) == (JobState.PUBLISHED, None)
     title = await lab.title()
     assert (title.title, title.version, title.metadata) == ("A Film", 1, {"year": 1999})
     assert await asyncio.to_thread(lab.library.is_whole, title)
-    again = await lab.ingest(films(), metadata={"year": 2000})
+    assert [one.language for one in title.text] == ["de"]
+    made = await asyncio.to_thread(lab.library.current, title)
+    [key] = [object_key("film", 1, one) for one in made.files if one.path == "s_de/00001.vtt"]
+    assert "00:00:00.500 --> 00:00:01.500 align:center\nGrüße" in (await asyncio.to_thread(lab.library.read, key)).decode()
+    again = await lab.ingest(films(), metadata={"year": 2000}, **with_words)
     assert (again.state, lab.ran) == (JobState.PUBLISHED, ["receive", "probe", "publish", "announce"])
     assert ((await lab.title()).version, (await lab.title()).metadata) == (1, {"year": 2000})
 
