@@ -8,6 +8,8 @@ from enum import StrEnum
 FIRST_PAUSE = 1.0
 MAX_PAUSE = 300.0
 FACTOR = 3.0
+MAX_LOSS_PAUSE = 30.0
+"""Shorter than after failures: a host that restarts loses many workers, and is back soon."""
 ALERT_FROM = 3
 """Failures of one step from which on an alert is raised."""
 
@@ -67,6 +69,11 @@ def pause_before_retry(count: int) -> float:
     return min(MAX_PAUSE, FIRST_PAUSE * FACTOR ** min(max(0, count - 1), 10))
 
 
+def pause_after_loss(count: int) -> float:
+    """Seconds to wait after the `count`-th loss: none, then 1, 2, 4 … up to half a minute."""
+    return 0.0 if count <= 1 else min(MAX_LOSS_PAUSE, 2.0 ** min(count - 2, 10))
+
+
 def next_attempt(reason: FailureReason, failures: int, losses: int, limits: RetryLimits) -> float | None:
     """Seconds until the next attempt, or None if the step is dead. The counts include the present failure.
 
@@ -76,4 +83,4 @@ def next_attempt(reason: FailureReason, failures: int, losses: int, limits: Retr
     most = min(limits.failures, _FEW.get(reason, limits.failures))
     if reason in FINAL or failures >= most or losses >= limits.losses:
         return None
-    return pause_before_retry(failures) if failures else 0.0 if losses <= 1 else pause_before_retry(losses - 1)
+    return pause_before_retry(failures) if reason not in LOSSES else pause_after_loss(losses)

@@ -103,7 +103,9 @@ async def test_a_film_becomes_a_title(lab, films):
     assert [one.language for one in title.text] == ["de"]
     made = await asyncio.to_thread(lab.library.current, title)
     [key] = [object_key("film", 1, one) for one in made.files if one.path == "s_de/00001.vtt"]
-    assert "00:00:00.500 --> 00:00:01.500 align:center\nGrüße" in (await asyncio.to_thread(lab.library.read, key)).decode()
+    assert (
+        "00:00:00.500 --> 00:00:01.500 align:center\nGrüße" in (await asyncio.to_thread(lab.library.read, key)).decode()
+    )
     again = await lab.ingest(films(), metadata={"year": 2000}, **with_words)
     assert (again.state, lab.ran) == (JobState.PUBLISHED, ["receive", "probe", "publish", "announce"])
     assert ((await lab.title()).version, (await lab.title()).metadata) == (1, {"year": 2000})
