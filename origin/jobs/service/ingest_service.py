@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from pathlib import Path
 from secrets import token_hex
 from typing import Annotated, Any
-from urllib.parse import unquote, urlsplit
 
 import msgspec
 
 from kernel.clock import Clock
 from kernel.errors import BadRequest, Overloaded
-from kernel.media.content_keys import EncryptionScheme
 from kernel.vocabulary import is_content_id
-from origin.encode.profile import merge_profiles
 from origin.ingest.metadata import choose_title, make_content_id, parse_metadata
 from origin.ingest.sidecars import named_sidecars
 from origin.jobs.job_graph import first_steps
@@ -24,6 +20,7 @@ from origin.jobs.job_states import ContentStatus, JobState
 from origin.jobs.job_views import JobViews
 from origin.jobs.queue import JobQueue
 from origin.jobs.records import ContentView, JobRequest, JobView
+from origin.jobs.service.request_checks import NO_ENCRYPTION, check_encoding, is_usable_id, name_of, own_path
 from origin.uploads.locations import LocationRules, check_location
 from origin.uploads.tus_protocol import Creation, TusRefusal
 from origin.uploads.upload_rows import Upload, UploadRows
@@ -31,10 +28,6 @@ from system.database.database import Database
 
 MAX_TITLE, MAX_PROFILES = 300, 16
 PRIORITIES = (-100, 100)
-NO_ENCRYPTION = "none"
-RESERVED = frozenset(("ingest", "transcode", "jobs", "uploads", "work", "workers", "alerts"))
-"""Words after `/content/` that are paths of the API."""
-
 Text = Annotated[str, msgspec.Meta(min_length=1, max_length=MAX_TITLE)]
 Location = Annotated[str, msgspec.Meta(min_length=1, max_length=4096)]
 Profiles = Annotated[list[Text], msgspec.Meta(max_length=MAX_PROFILES)]
@@ -97,7 +90,7 @@ class IngestService:
     async def ingest(self, body: IngestBody) -> str:
         """Make a title, and queue its job if its film can be fetched; returns the contentId."""
         metadata = parse_metadata(msgspec.json.encode(body.metadata or {}), "`metadata`")
-        title = choose_title(body.title, metadata, Path(_name_of(body.file_location or "film")))
+        title = choose_title(body.title, metadata, Path(name_of(body.file_location or "film")))
         if body.title is None and not metadata.get("title"):
             raise BadRequest(400, "title", "`title` is missing")
         check_encoding(body.encoding_profiles, body.encrypt)
@@ -113,12 +106,12 @@ class IngestService:
             title=title,
             metadata=metadata,
             location=location or "",
-            film_name=_name_of(location or ""),
+            film_name=name_of(location or ""),
             profiles=tuple(body.encoding_profiles),
             encrypt=body.encrypt,
             steering=self._parts.steering,
             subtitles=subtitles,
-            beside=_own_path(location),
+            beside=own_path(location),
         )
         if location is None:
             await self._add_title(request)
@@ -164,10 +157,10 @@ class IngestService:
             return running.request
         found = JobRequest(
             content.content_id,
-            film_name=_name_of(content.location or ""),
+            film_name=name_of(content.location or ""),
             steering=self._parts.steering,
             subtitles=named_sidecars(content.metadata),
-            beside=_own_path(content.location),
+            beside=own_path(content.location),
         )
         if content.source:
             return msgspec.structs.replace(found, source=content.source)
@@ -232,7 +225,7 @@ class IngestService:
         except Overloaded as error:
             raise TusRefusal(503, error.reason, str(error), Retry_After=str(error.retry_after)) from None
         given = creation.metadata.get("contentId")
-        name = creation.metadata.get("title") or _name_of(creation.metadata.get("filename", "film"))
+        name = creation.metadata.get("title") or name_of(creation.metadata.get("filename", "film"))
         title = choose_title(creation.metadata.get("title"), {}, Path(name))
         content_id = given or make_content_id(title, token_hex(4))
         if not is_usable_id(content_id):
@@ -258,7 +251,7 @@ class IngestService:
                 title=content.title,
                 metadata=content.metadata,
                 upload_id=upload.upload_id,
-                film_name=_name_of(upload.metadata.get("filename", "")),
+                film_name=name_of(upload.metadata.get("filename", "")),
                 profiles=content.profiles,
                 steering=parts.steering,
                 subtitles=named_sidecars(content.metadata),
@@ -279,27 +272,3 @@ class IngestService:
 
     def _now(self) -> float:
         return self._parts.clock.wall()
-
-
-def is_usable_id(text: str) -> bool:
-    """Whether a title can have this contentId: it is one, and no path of the API."""
-    return is_content_id(text) and text not in RESERVED
-
-
-def check_encoding(profiles: list[str], encrypt: str) -> None:
-    """Raises BadRequest (400) for an unknown profile or scheme, or a combination that cannot be."""
-    if encrypt not in (NO_ENCRYPTION, *EncryptionScheme):
-        raise BadRequest(400, "encrypt", f"`encrypt` must be none or one of {', '.join(EncryptionScheme)}")
-    if merge_profiles(profiles).mpeg_ts and encrypt != NO_ENCRYPTION:
-        raise BadRequest(400, "encrypt", "MPEG-TS is for clear titles only: leave the profile or the encryption out")
-
-
-def _own_path(location: str | None) -> str:
-    """A location on the origin's own host; "" for one elsewhere."""
-    return location if location and "://" not in location else ""
-
-
-def _name_of(location: str) -> str:
-    """The file's own name, from a path or a URL."""
-    path = urlsplit(location).path if re.match(r"[a-z0-9]+://", location) else location
-    return unquote(path).replace("\\", "/").rpartition("/")[2][:255]
