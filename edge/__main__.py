@@ -6,7 +6,9 @@ import asyncio
 import ctypes
 import gc
 import os
+import sys
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import structlog
@@ -16,6 +18,8 @@ from edge.node.place import NodePlace, place_of
 from edge.settings import EdgeSettings
 from edge.upstreams.network import LoopNetwork
 from httpd.process import begin_process
+from kernel.errors import BadSettings
+from kernel.settings.command_line import Usage, read
 from kernel.signals import hold_signals, install_signals
 from system.clock import SystemClock
 
@@ -88,6 +92,7 @@ async def _serve(settings: EdgeSettings, place: NodePlace | None) -> None:
         edge.prepare_stop()
 
     edge.counts.log_rate = rate
+    edge.read_again = lambda: replace(read_settings(settings), admin=settings.admin)
     loop = asyncio.get_running_loop()
     if link is not None:
         await link.open(begin_stop)
@@ -96,7 +101,7 @@ async def _serve(settings: EdgeSettings, place: NodePlace | None) -> None:
         loop.add_signal_handler,
         stop=begin_stop,
         reload=edge.reload,
-        reopen_logs=edge.reopen_log,
+        reopen_logs=lambda: edge.reload("log"),
         unsupported=lambda name: logger.warning("signal-unsupported", signal=name),
     )
     await edge.start()
@@ -106,6 +111,18 @@ async def _serve(settings: EdgeSettings, place: NodePlace | None) -> None:
     _say_ready(edge, link)
     await stop.wait()
     await edge.stop()
+
+
+def read_settings(started: EdgeSettings) -> EdgeSettings:
+    """The settings of the command line, the environment and the file of --config, as they are now. BadSettings."""
+    try:
+        made, _ = read(
+            type(started), sys.argv[2:], prog=f"matinee {started.role}", summary="", env=os.environ,
+            read_text=lambda name: Path(name).read_text(encoding="utf-8"),
+        )  # fmt: skip
+    except Usage as error:
+        raise BadSettings("config", str(error)) from None
+    return made
 
 
 def _say_ready(edge: Edge, link: SupervisorLink | None) -> None:

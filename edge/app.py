@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack
 from functools import partial
 
@@ -32,6 +33,7 @@ from edge.fleet.subscribe import Subscriber
 from edge.node.channel import SupervisorLink
 from edge.node.owner import NodeOwner
 from edge.node.place import NodePlace
+from edge.node.reload_steps import reload_steps
 from edge.node.sockets import SharedSockets
 from edge.node.tiers import make_cache, make_disk
 from edge.node.worker import NodeWorker
@@ -41,7 +43,7 @@ from edge.policy.locate import Locator
 from edge.policy.profile import PROFILES
 from edge.policy.route import RoutedRequest
 from edge.prefetch.service import PrefetchService
-from edge.reload import Reloader
+from edge.reload import PARTS, Reloader
 from edge.serve.access_log import AccessLog
 from edge.serve.connection_limits import ConnectionLimits
 from edge.serve.handler import RequestHandler
@@ -84,7 +86,9 @@ class Edge:
     marked_stale = log_dropped = 0
     _admin: Door | None = None
     _timer: Timer | None = None
-    _tls: ViewerTls | None = None
+    tls: ViewerTls | None = None
+    read_again: Callable[[], EdgeSettings] | None = None
+    """Reads the configuration again, for a reload."""
     address: Address | None = None
     admin_address: Address | None = None
 
@@ -123,7 +127,7 @@ class Edge:
         self.identity, self.jobs, self.subscriber = self._make_links_to_control(connect)
         connect_receipts(self.jobs, self.subscriber)
         self.drained, self._following = asyncio.Event(), list[asyncio.Task[None]]()
-        self.reloader = self._make_reloader()
+        self.reloader = Reloader(reload_steps(self))
         if place is not None and link is not None:
             self._join_node(place, link)
 
@@ -235,8 +239,8 @@ class Edge:
         settings = self.settings
         if settings.tls_cert is not None:
             secret = self._ticket_secret.read_bytes() if self._ticket_secret is not None else None
-            self._tls = ViewerTls(settings, self.clock, secret)
-        tls = self._tls.context if self._tls is not None else None
+            self.tls = ViewerTls(settings, self.clock, secret)
+        tls = self.tls.context if self.tls is not None else None
         self.address = await self.listener.open(self.network, settings.listen, tls)
         if self.node.profile.name == "media":
             self.node.origin = (f"http{'s' if tls else ''}://{self.address}").encode()
@@ -286,39 +290,22 @@ class Edge:
         self.live.put_in_force(state)
         self.prefetch_service.apply_hot_list(state.documents.get(HOT))
 
-    def reload(self) -> None:
-        """SIGHUP: reopen the log; read certificate, rules and keys again, each on its own (`edge.reload`)."""
-        self.reloader.reload()
+    def reload(self, *parts: str) -> None:
+        """SIGHUP: reload every part (these, if some are named), each on its own, in all processes of the node."""
+        self.tasks.spawn(self._reload(parts))
 
-    def reopen_log(self) -> None:
-        """SIGUSR1: after log rotation."""
-        self.reloader.reload("log")
+    async def _reload(self, parts: Sequence[str]) -> None:
+        await self.reload_node(parts)
 
-    def _make_reloader(self) -> Reloader:
-        return Reloader(
-            {
-                "log": self._reload_log,
-                "certificate": self._reload_certificate,
-                "rules": self._reload_rules,
-                "keys": self._reload_keys,
-            }
-        )
-
-    def _reload_log(self) -> None:
-        if self.log is not None:
-            self.log.reopen()
-
-    def _reload_certificate(self) -> None:
-        if self._tls is not None:
-            self._tls.reload()
-
-    def _reload_rules(self) -> None:
-        if not self.settings.control:
-            self.node.rules = read_rules(self.settings.rules)
-
-    def _reload_keys(self) -> None:
-        if not self.settings.control and self.node.memo is not None:
-            self.node.memo.use_keys(read_keys(self.settings.keys))
+    async def reload_node(self, parts: Sequence[str] = PARTS) -> dict[str, str]:
+        """Reload parts; returns those that failed in any process of the node, and why, once all have tried."""
+        parts = parts or PARTS
+        self.reloader.reload(*parts)
+        failed = {part: why for part, why in self.reloader.failed.items() if part in parts}
+        if self.owner is not None:
+            failed = await self.owner.reload(parts) | failed
+            self.reloader.failed.update(failed)
+        return failed
 
     def drain(self) -> None:
         """Stop accepting; `drained` is set when the last response is complete."""
@@ -341,7 +328,7 @@ class Edge:
         self.draining = self.connection_limits.closed = False
         self.drained.clear()
         try:
-            await self.listener.open(self.network, self.address, self._tls.context if self._tls is not None else None)
+            await self.listener.open(self.network, self.address, self.tls.context if self.tls is not None else None)
         except BadSettings:
             self.draining = self.connection_limits.closed = True
             raise
@@ -397,8 +384,8 @@ class Edge:
                 ends.push_async_callback(self._admin.close)
             if self._timer is not None:
                 ends.callback(self._timer.cancel)
-            if self._tls is not None:
-                ends.callback(self._tls.stop)
+            if self.tls is not None:
+                ends.callback(self.tls.stop)
             ends.callback(self.connection_limits.cut_handshakes)
             ends.callback(self.listener.abort_connections)
 

@@ -1,8 +1,8 @@
 """RELOAD: put files that an operator changed in force, each part on its own.
 
-Log, certificate, rules and keys are independent: one that cannot be read does not block the others. Each is read
-completely before it takes effect, so nothing is half applied. A part that cannot be used leaves the old one in force;
-that is logged, counted, and shown until it is repaired.
+Log, certificate, settings, rules and keys are independent: one that cannot be read does not block the others. Each is
+read completely before it takes effect, so nothing is half applied. A part that cannot be used leaves the old one in
+force; that is logged, counted, and shown until it is repaired.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from kernel.errors import BadSettings
 
 logger = structlog.get_logger("edge")
 
-PARTS = ("log", "certificate", "rules", "keys")
+PARTS = ("log", "certificate", "settings", "rules", "keys")
 
 
 class Reloader:

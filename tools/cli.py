@@ -39,6 +39,11 @@ class Command:
 COMMANDS = (
     Command("up", "tools.up.command", "Run the whole platform on this machine with a sample film."),
     Command("edge", "edge.__main__", "Run an edge: serve viewers from the cache."),
+    Command(
+        "edge reload",
+        "tools.edge_reload",
+        "Have a running edge or shield read its rules, keys, settings, certificate and logs again.",
+    ),
     Command("shield", "edge.shield", "Run a shield: a cache between the edges and the origin."),
     Command(
         "origin verify",

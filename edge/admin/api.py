@@ -21,6 +21,7 @@ from edge.admin.metrics import MeasuredEdge, metrics, stats
 from edge.counters import COUNTERS
 from edge.policy.locate import parse_ip
 from edge.policy.purge_keys import purge_request_of
+from edge.reload import PARTS
 from edge.settings import EdgeSettings
 from httpd.guard import door_refusal, sentence
 from httpd.problem import problem
@@ -129,6 +130,9 @@ class AdministeredEdge(ExplainableEdge, MeasuredEdge, Protocol):
     def drain(self) -> None:
         """Accept no further viewers."""
 
+    async def reload_node(self) -> dict[str, str]:
+        """Reload every part in all processes; returns those that failed, and why."""
+
     async def refresh_counts(self) -> None:
         """Make the figures those of all processes of the node up to now."""
 
@@ -160,6 +164,7 @@ class Admin:
                 web.post("/prefetch", self._prefetch),
                 web.post("/drain", self._drain),
                 web.post("/undrain", self._undrain),
+                web.post("/reload", self._reload),
                 web.post("/why", self._why),
             ]
         )
@@ -259,6 +264,15 @@ class Admin:
         except BadSettings as error:
             return problem(503, "not-listening", f"the node stays drained: {error}")
         return web.json_response({"status": self._edge.readiness()[1]})
+
+    async def _reload(self, _: web.Request) -> web.Response:
+        """Reload every part, in every process; 500 if one failed, while the others are in force."""
+        failed = await self._edge.reload_node()
+        reloaded = [part for part in PARTS if part not in failed]
+        if not failed:
+            return web.json_response({"reloaded": reloaded, "failed": {}})
+        detail = "; ".join(f"{part}: {why}" for part, why in failed.items())
+        return problem(500, "reload-failed", detail, reloaded=reloaded, failed=failed)
 
     # -- the collector -----------------------------------------------------------------------------------------
 

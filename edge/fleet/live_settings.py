@@ -28,11 +28,13 @@ from edge.settings import EdgeSettings
 from edge.upstreams.config import UpstreamConfig, config_of
 from edge.upstreams.selector import Upstreams
 from edge.wire.upload import BodyBudget
+from kernel.auth.signing_keys import KeySet
 from kernel.errors import BadSettings
 from kernel.fleet.messages import SETTINGS
-from kernel.settings.live_settings import values
+from kernel.settings.live_settings import NAMES, values
 
 SOURCE = "from control"
+_FIELDS = tuple(field.name for field in dataclasses.fields(EdgeSettings))
 
 logger = structlog.get_logger("edge")
 
@@ -79,6 +81,20 @@ class LiveSettings:
         self._in_force: Mapping[str, object] = {}
         self._next: PreparedSettings | None = None
 
+    def restart_from(self, read: EdgeSettings, keys: KeySet) -> None:
+        """Put the live settings of a configuration that was read again in force, below what control pushed. `keys`: in
+        force if tokens are needed from now on. Raises BadSettings if it cannot be followed, and, once all live settings
+        are in force, if others have changed too: those need a restart."""
+        changed = [name for name in _FIELDS if getattr(read, name) != getattr(self._start, name)]
+        start = dataclasses.replace(self._start, **{name: getattr(read, name) for name in changed if name in NAMES})
+        prepared = prepare_settings(start, self._in_force)
+        self._put_in_force(prepared, keys)
+        self._start = start
+        fixed = [name for name in changed if name not in NAMES]
+        if fixed:
+            others = f" (and {', '.join(fixed[1:])})" if fixed[1:] else ""
+            raise BadSettings(fixed[0], f"has changed{others}: it needs a restart; the other settings are in force")
+
     def prepare(self, state: FleetState) -> None:
         """Prepare the state's settings. Raises BadSettings if this node cannot follow them."""
         document = state.documents.get(SETTINGS, {})
@@ -88,18 +104,18 @@ class LiveSettings:
         """Put in force what was prepared for this state."""
         prepared, self._next = self._next, None
         if prepared is not None and prepared.document == state.documents.get(SETTINGS, {}):
-            self._put_in_force(prepared, state)
+            self._put_in_force(prepared, state.keys)
             self._in_force = prepared.document
             logger.info("settings-in-force", settings=sorted(prepared.document))
 
-    def _put_in_force(self, prepared: PreparedSettings, state: FleetState) -> None:
+    def _put_in_force(self, prepared: PreparedSettings, keys: KeySet) -> None:
         edge, node, settings, before = self._edge, self._edge.node, prepared.settings, self._edge.settings
         edge.settings = settings
         node.honours_directives = settings.request_directives == "honour"
         if not prepared.routes.any_needs_token:
             node.memo = None
         elif node.memo is None:
-            node.memo = TokenMemo(state.keys)
+            node.memo = TokenMemo(keys)
         edge.handler.use_routes(prepared.routes)
         edge.upstreams.configure(*prepared.upstreams)
         edge.fetcher.set_max_object(settings.max_object)

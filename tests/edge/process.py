@@ -17,7 +17,10 @@ from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any, Self
+from urllib.error import HTTPError
 from urllib.request import Request, urlopen
+
+import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 SECONDS = 30.0
@@ -167,6 +170,13 @@ class EdgeProcess:
         asked.add_header("Content-Type", "application/json")
         with urlopen(asked, timeout=SECONDS) as answer:
             return json.loads(answer.read())
+
+    def refusal_of(self, path: str) -> Any:
+        """The problem document that the admin port answers to an empty POST."""
+        asked = Request(f"http://{self.admin[0]}:{self.admin[1]}{path}", b"{}", {"Content-Type": "application/json"})
+        with pytest.raises(HTTPError) as refused:
+            urlopen(asked, timeout=SECONDS)
+        return json.load(refused.value)
 
     def is_ready(self) -> bool:
         """Whether the admin port says so."""

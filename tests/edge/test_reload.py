@@ -30,7 +30,7 @@ def test_a_part_that_cannot_be_reloaded_keeps_no_other_out(error: Exception) -> 
     }
     reloader = Reloader(steps)
     assert not reloader.reload()
-    assert done == ["log", "rules", "keys"]
+    assert done == ["log", "settings", "rules", "keys"]
     assert (reloader.failures["certificate"], list(reloader.failed)) == (1, ["certificate"])
     wrong.clear()
     assert reloader.reload("certificate")

@@ -52,7 +52,9 @@ class Talk:
 
 
 class Node:
-    """A running node."""
+    """A running node; `folder`: of its test."""
+
+    folder: Path
 
     def __init__(self, edge: EdgeProcess) -> None:
         self.edge = edge

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from tests.edge.node.node_process import Node, node_process, until
-from tests.edge.process import Upstream
+from tests.edge.process import ROOT, Upstream
 
 
 @pytest.fixture(scope="module")
@@ -23,7 +25,10 @@ def upstream() -> Iterator[Upstream]:
 @pytest.fixture(scope="module")
 def node(upstream: Upstream, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Node]:
     folder: Path = tmp_path_factory.mktemp("node")
-    with node_process(folder, upstream.port, workers=2, cache_dir=folder / "cache", disk="64MiB") as made:
+    (folder / "edge.toml").write_text("")
+    settings = {"cache_dir": folder / "cache", "disk": "64MiB", "access_log": folder / "access.log"}
+    with node_process(folder, upstream.port, workers=2, config=folder / "edge.toml", **settings) as made:
+        made.folder = folder
         yield made
 
 
@@ -84,6 +89,30 @@ def test_a_purge_returns_when_every_process_has_applied_it(upstream: Upstream, n
         assert b"e; hit" not in worker.gets("/purged")[0]
         assert b"e; hit" in owner.gets("/purged")[0]
     assert fetches(upstream, "/purged") == 3
+
+
+def test_a_reload_reaches_every_process_and_names_what_failed(node: Node) -> None:
+    """One part that fails keeps no other out."""
+    owner, worker = node.talks()
+    log, config = node.folder / "access.log", node.folder / "edge.toml"
+    log.rename(node.folder / "access.log.1")
+    config.write_text('[[route]]\npath = "/slow/**"\nadd_headers = {Nothing = 1}')
+    assert reload(node) == (1, "settings: failed")
+    for talk in (owner, worker):
+        talk.gets("/logged")
+    until(lambda: log.exists() and log.read_text().count("/logged") == 2)
+    config.write_text('default_ttl = "60s"\nsmall_share = 0.2')
+    assert "`small_share`" in node.edge.refusal_of("/reload")["detail"]
+    config.write_text("")
+    assert reload(node)[0] == 0
+
+
+def reload(node: Node) -> tuple[int, str]:
+    """The exit code of `matinee edge reload`, and the beginning of what it says of the failure."""
+    host, port = node.edge.admin
+    argv = [sys.executable, "-P", "-m", "tools.cli", "edge", "reload", "--admin", f"{host}:{port}"]
+    ended = subprocess.run(argv, cwd=ROOT, capture_output=True, text=True, timeout=60, check=False)
+    return ended.returncode, ": ".join(ended.stderr.split(": ")[:2])
 
 
 def test_viewers_of_all_processes_share_one_running_fetch(upstream: Upstream, node: Node) -> None:
