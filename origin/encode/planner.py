@@ -13,7 +13,7 @@ from origin.encode.plan import AudioTrack, Chunk, EncodePlan, TextTrack, Thumbna
 from origin.encode.profile import Codec, EncodeProfile, VideoSet, result_dynamic
 from origin.encode.source import AudioStream, Disposition, Dropped, DropReason, Dynamic, Rate, Source, TextStream
 
-RECIPE = 2
+RECIPE = 3
 """Increase it whenever the same film would be encoded differently: a new value causes a new publication."""
 
 MAX_AUDIO_TRACKS, MAX_TEXT_TRACKS = 32, 64

@@ -81,6 +81,8 @@ def check_version(given: str | None) -> None:
 
 def read_creation(fields: Mapping[str, str], max_size: int, *, has_body: bool) -> Creation:
     """The request of a POST; `fields` finds header fields in any case. Raises TusRefusal (400, 413, 415)."""
+    if "Upload-Concat" in fields:  # each part would become a film of its own
+        raise TusRefusal(400, "upload-concat", f"concatenation is not offered, only {', '.join(EXTENSIONS)}")
     length = _number(fields, "Upload-Length")
     deferred = fields.get("Upload-Defer-Length")
     if deferred is not None and deferred != "1":

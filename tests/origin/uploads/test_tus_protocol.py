@@ -41,6 +41,7 @@ def text(data):
         ({"Upload-Length": "101"}, False, 413),
         ({"Upload-Length": "5"}, True, 415),
         ({"Upload-Length": "5", "Content-Type": "application/json"}, True, 415),
+        ({"Upload-Length": "5", "Upload-Concat": "partial"}, False, 400),
         ({"Upload-Length": "5", "Upload-Metadata": "a !"}, False, 400),
         ({"Upload-Length": "5", "Upload-Metadata": "a YQ==,a YQ=="}, False, 400),
         ({"Upload-Length": "5", "Upload-Metadata": "a /w=="}, False, 400),
