@@ -67,7 +67,12 @@ COUNTERS = (
     Row("matinee_recommend_model_info", "gauge", "1 for the version of the model that is served.", ("version",)),
     Row("matinee_recommend_model_made_seconds", "gauge", "When the served model was trained, in Unix seconds."),
     Row("matinee_recommend_model_failures_total", "counter", "Models that could not be loaded."),
-    Row("matinee_recommend_trainings_total", "counter", "Trainings that the service ran, by outcome.", ("outcome",)),
+    Row(
+        "matinee_recommend_trainings_total",
+        "counter",
+        "Trainings that the service ran, by outcome (published, worse, failed).",
+        ("outcome",),
+    ),
     Row(
         "matinee_recommend_impressions_total",
         "counter",

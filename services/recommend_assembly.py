@@ -19,6 +19,7 @@ from services.catalogue.store import CatalogueStore
 from services.counters import Counters
 from services.events.segment_log import EventAppender, SegmentLog
 from services.http.route import Route
+from services.recommend.clicks import Clicks
 from services.recommend.experiments.impressions import Impressions
 from services.recommend.experiments.registry import ExperimentRegistry
 from services.recommend.experiments.routes import ExperimentRoutes
@@ -60,6 +61,7 @@ class BuiltRecommend:
 
     store: FeedbackStore
     favourites: Favourites
+    clicks: Clicks
     routes: tuple[Route, ...]
     tasks: list[Callable[[], Coroutine[Any, Any, None]]] = field(default_factory=list)
     ready: list[asyncio.Event] = field(default_factory=list)
@@ -84,7 +86,7 @@ async def build_recommend(settings: ServicesSettings, around: Surroundings) -> B
     viewers = ViewerDirectory(UsersForRecommend(around.users.store) if around.users else None, clock)
     favourites = Favourites(service, viewers, clock)
     seen = _make_lists(settings, around, service, store, viewers)
-    built = BuiltRecommend(store, favourites, seen.routes)
+    built = BuiltRecommend(store, favourites, seen.clicks, seen.routes)
     built.tasks += [
         followers.follow_titles,
         followers.follow_events,
@@ -109,6 +111,7 @@ class _Lists:
 
     routes: tuple[Route, ...]
     tasks: tuple[Callable[[], Coroutine[Any, Any, None]], ...]
+    clicks: Clicks
 
 
 def _make_lists(
@@ -129,4 +132,4 @@ def _make_lists(
         *ExperimentRoutes(store.experiments, registry, clock).routes(),
         *RecommendOperatorRoutes(service, store, lists.census, clock).routes(),
     )
-    return _Lists(routes, (registry.run, impressions.run))
+    return _Lists(routes, (registry.run, impressions.run), Clicks(service, viewers, written, clock))

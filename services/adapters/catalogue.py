@@ -9,7 +9,7 @@ from services.catalogue.feed import ChangeFeed
 from services.catalogue.store import CatalogueStore
 from services.catalogue.title import Change, Kind, Playable, Title, is_available, judge_title
 from services.playback.start.eligibility import Availability, PlaybackTitle, PlaybackTrack, TitleEncryption
-from services.recommend.titles import RecommendTitle, TitleText
+from services.recommend.titles import RecommendTitle, TitleText, find_series
 from services.search.index.entry import IndexedPerson, IndexedTitle
 
 
@@ -138,12 +138,20 @@ def _shown(change: Change) -> RecommendTitle:
         title.year,
         published[:10] or str(title.year or ""),
         as_title_text(title),
+        title.parent if title.kind in (Kind.SEASON, Kind.EPISODE) else None,
     )
 
 
-async def read_title_texts(store: CatalogueStore) -> dict[str, TitleText]:
-    """What training knows of each title besides its viewers."""
-    return {title.content_id: as_title_text(title) async for title in store.export_titles()}
+async def read_title_texts(store: CatalogueStore) -> tuple[dict[str, TitleText], dict[str, str]]:
+    """(what training knows of each film and series besides its viewers, the series of each season and episode)."""
+    texts: dict[str, TitleText] = {}
+    parents: dict[str, str] = {}
+    async for title in store.export_titles():
+        if title.kind in (Kind.SEASON, Kind.EPISODE) and title.parent:
+            parents[title.content_id] = title.parent
+        else:
+            texts[title.content_id] = as_title_text(title)
+    return texts, {one: find_series(one, parents.get) for one in parents}
 
 
 def as_title_text(title: Title) -> TitleText:

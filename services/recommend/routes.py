@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Annotated, Any, Literal, Protocol
+from typing import Annotated, Any, Literal
 
 import structlog
 from aiohttp import web
@@ -16,6 +16,7 @@ from services.http import params
 from services.http.body_schema import schema_of
 from services.http.request_context import request_context, viewer_country
 from services.http.route import Access, Route, json_response
+from services.recommend.clicks import FeedbackLog
 from services.recommend.curation import ROW_ID, CuratedRow, CurationStore
 from services.recommend.events import Action, FeedbackEvent
 from services.recommend.experiments.assignment import Assignment
@@ -95,13 +96,6 @@ _CONTEXT = Parameter(
     schema={"type": "string", "maxLength": 200},
 )
 _SURFACE = Parameter("surface", "The part of the app that shows it.", schema={"type": "string", "maxLength": 64})
-
-
-class FeedbackLog(Protocol):
-    """The event log, as feedback uses it."""
-
-    async def append_feedback(self, event: FeedbackEvent) -> None:
-        """Store feedback. Raises Overloaded, StorageFailed."""
 
 
 class RecommendRoutes:

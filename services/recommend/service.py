@@ -110,7 +110,7 @@ class RecommendService:
         self.policy = policy
         self.table = TitleTable()
         self.trends = LiveTrends(policy.trend_half_life)
-        self.states = ViewerStates(store.read_marks, policy.state_bytes)
+        self.states = ViewerStates(store.read_marks, policy.state_bytes, self.table)
         self.candidates = CandidateSets(self.table, self.trends)
         self.artefact: Artefact | None = None
         self._breaker = CircuitBreaker(failures=10, open_seconds=5.0)
@@ -145,7 +145,7 @@ class RecommendService:
     def note_event(self, user: str, content: str, action: str, at: float, country: str | None) -> None:
         """An event was stored: the viewer's marks have changed, and so may the trend."""
         self.states.forget(user)
-        position = self.table.position.get(content)
+        position = self.table.position.get(self.table.series_of(content))
         if position is not None and action in (Action.VIEW, Action.WATCH, Action.LIKE):
             self.trends.count_event(user, position, country, at, self._clock.wall())
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -20,7 +21,7 @@ class RecommendTitle(NamedTuple):
     """A title for recommendations.
 
     `countries` None = everywhere; `maturity` None = for all ages; `is_listed`: a whole film or series, no episode;
-    `published` sorts by newness: an ISO date, or the year, "" = unknown.
+    `published` sorts by newness: an ISO date, or the year, "" = unknown; `parent` is an episode's season or series.
     """
 
     content_id: str
@@ -34,6 +35,21 @@ class RecommendTitle(NamedTuple):
     year: int | None = None
     published: str = ""
     text: TitleText = TitleText()
+    parent: str | None = None
+
+
+MAX_LEVELS = 4
+"""From an episode up to its series: a circle of parents ends here."""
+
+
+def find_series(content_id: str, parent_of: Callable[[str], str | None]) -> str:
+    """The series of an episode or a season; any other title itself."""
+    for _ in range(MAX_LEVELS):
+        parent = parent_of(content_id)
+        if parent is None:
+            break
+        content_id = parent
+    return content_id
 
 
 class Audience(NamedTuple):

@@ -71,6 +71,8 @@ _SUGGESTION = {
 }
 
 Taste = Callable[[str, str | None], Awaitable[Mapping[str, float]]]
+ReportClick = Callable[[str, str, str | None], Awaitable[None]]
+"""Tells who opened what, and in which country."""
 """The titles that a profile would like in a country, 0 to 1."""
 
 
@@ -95,6 +97,8 @@ class SearchRoutes:
         self._maturity = maturity
         self.taste: Taste | None = None
         """Set where recommendations run in the same process; without it all viewers get the same order."""
+        self.report_click: ReportClick | None = None
+        """Set there too: what a viewer opens from a search says something of their taste."""
         self._cache: LRUCache[object, bytes] = LRUCache(MAX_CACHE_BYTES, getsizeof=len)
 
     def routes(self) -> tuple[Route, ...]:
@@ -228,6 +232,8 @@ class SearchRoutes:
         context = request_context(request)
         subject = context.caller.subject or f"operator {context.address}"
         await self._learning.remember_click(click.query, content, subject, context.country)
+        if self.report_click is not None and context.caller.subject is not None:
+            await self.report_click(context.caller.subject, content, context.country)
         return json_response({"status": "stored"})
 
 

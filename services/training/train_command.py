@@ -79,7 +79,7 @@ async def _train(settings: TrainSettings) -> int:
     try:
         await catalogue.open()
         try:
-            titles = await read_title_texts(catalogue)
+            titles, series = await read_title_texts(catalogue)
         finally:
             await catalogue.close()
         versions = ModelVersions(settings.data / MODELS_FOLDER)
@@ -87,7 +87,7 @@ async def _train(settings: TrainSettings) -> int:
             report("another process trains at this moment: waiting for it")
         while versions.is_training():  # noqa: ASYNC110 (the other one is another process)
             await asyncio.sleep(WAIT_SECONDS)
-        row = await train_once(store, titles, versions, clock, NumpyTrainer(report), limits, report)
+        row = await train_once(store, titles, versions, clock, NumpyTrainer(report), limits, report, series)
     finally:
         await store.close()
     _print_row(row)

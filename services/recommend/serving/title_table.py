@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from services.recommend.models.interactions import Floats, Indices, Mask
-from services.recommend.titles import Audience, RecommendTitle, TitleText
+from services.recommend.titles import MAX_LEVELS, Audience, RecommendTitle, TitleText, find_series
 
 
 @dataclass(frozen=True)
@@ -29,6 +29,7 @@ class TitleTable:
     titles: list[RecommendTitle] = field(default_factory=list)
     position: dict[str, int] = field(default_factory=dict)
     version: int = 0
+    _children: dict[str, set[str]] = field(default_factory=dict)
     _licences: dict[tuple[str, ...] | None, int] = field(default_factory=lambda: {None: 0})
     _columns: TitleColumns = field(default_factory=lambda: _empty_columns(1024))
 
@@ -44,7 +45,11 @@ class TitleTable:
             if at >= len(self._columns.licence):
                 self._columns = _grown_columns(self._columns)
         else:
+            if (old := self.titles[at].parent) is not None:
+                self._children.get(old, set()).discard(title.content_id)
             self.titles[at] = title
+        if title.parent is not None:
+            self._children.setdefault(title.parent, set()).add(title.content_id)
         columns = self._columns
         columns.licence[at] = self._licences.setdefault(title.countries, len(self._licences))
         columns.playable[at] = title.playable
@@ -53,6 +58,21 @@ class TitleTable:
         columns.published[at] = _date_number(title.published)
         self.version += 1
         return at
+
+    def series_of(self, content_id: str) -> str:
+        """The series of an episode or a season; any other title itself."""
+        return find_series(content_id, self._parent_of)
+
+    def _parent_of(self, content_id: str) -> str | None:
+        at = self.position.get(content_id)
+        return None if at is None else self.titles[at].parent
+
+    def episodes_of(self, series: str, levels: int = MAX_LEVELS) -> int:
+        """How many episodes a series has."""
+        children = self._children.get(series, ())
+        if levels <= 0:
+            return 0
+        return sum(self.episodes_of(one, levels - 1) or 1 for one in children)
 
     def forget_text(self, at: int) -> None:
         """Drop a title's text, once a model has made of it what it can."""

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -11,9 +12,13 @@ from services.recommend.models.interactions import Indices, Interactions, sort_i
 
 
 class InteractionsBuilder:
-    """Numbers viewers, titles and countries as rows come in, and keeps the marks that speak for their title."""
+    """Numbers viewers, titles and countries as rows come in, and keeps the marks that speak for their title.
 
-    def __init__(self) -> None:
+    `series` names the series of each episode and season: what is watched of them counts once for it.
+    """
+
+    def __init__(self, series: Mapping[str, str] | None = None) -> None:
+        self._series = series or {}
         self._users: dict[str, int] = {}
         self._items: dict[str, int] = {}
         self._countries: dict[str, int] = {}
@@ -27,6 +32,7 @@ class InteractionsBuilder:
             weight = mark_weight(verdict, bool(viewed), bool(clicked), share)
             if weight <= 0:
                 continue
+            content = self._series.get(content, content)
             user_column.append(users.setdefault(user, len(users)))
             item_column.append(items.setdefault(content, len(items)))
             weights.append(weight)
@@ -46,7 +52,7 @@ class InteractionsBuilder:
         user, item, weight, at, country = parts if len(parts[0]) else [np.zeros(0)] * 5
         country = country.astype(np.int64)
         known = np.append(country_number, -1)
-        return sort_interactions(
+        return _once_each(
             Interactions(
                 users,
                 items,
@@ -60,6 +66,23 @@ class InteractionsBuilder:
         )
 
 
+def _once_each(found: Interactions) -> Interactions:
+    """Sorted, and of several rows of a viewer and title one, the latest, with the largest weight."""
+    found = sort_interactions(found)
+    pair = found.user.astype(np.int64) * (len(found.items) + 1) + found.item
+    order = np.argsort(pair, kind="stable")
+    last = np.ones(len(order), dtype=bool)
+    last[:-1] = pair[order][1:] != pair[order][:-1]
+    if last.all():
+        return found
+    first = np.flatnonzero(np.concatenate([[True], last[:-1]]))
+    weight = found.weight.copy()
+    weight[order[last]] = np.maximum.reduceat(found.weight[order], first)
+    kept = np.zeros(len(order), dtype=bool)
+    kept[order[last]] = True
+    return replace(found, weight=weight).rows(kept)
+
+
 def _ranked(numbers: dict[str, int], more: Iterable[str]) -> tuple[list[str], Indices]:
     """(all names sorted, the new number of each old one)."""
     names = sorted({*numbers, *more})
@@ -67,9 +90,11 @@ def _ranked(numbers: dict[str, int], more: Iterable[str]) -> tuple[list[str], In
     return names, np.array([number_of[name] for name in numbers], dtype=np.int32)
 
 
-async def read_interactions(marks: AsyncIterator[Sequence[UserMarkRow]], titles: Iterable[str]) -> Interactions:
-    """The interactions of all marks. Raises StorageFailed."""
-    builder = InteractionsBuilder()
+async def read_interactions(
+    marks: AsyncIterator[Sequence[UserMarkRow]], titles: Iterable[str], series: Mapping[str, str] | None = None
+) -> Interactions:
+    """The interactions of all marks; `series` as of InteractionsBuilder. Raises StorageFailed."""
+    builder = InteractionsBuilder(series)
     async for rows in marks:
         builder.add_rows(rows)
     return builder.build(titles)

@@ -40,13 +40,17 @@ async def train_once(
     trainer: Trainer,
     limits: TrainingLimits,
     report: Callable[[str], object] = lambda _: None,
+    series: Mapping[str, str] | None = None,
 ) -> VersionRow:
-    """Train and publish. Raises StorageFailed if another process trains, or if something cannot be read or written."""
+    """Train and publish; `series` names the series of each episode and season.
+
+    Raises StorageFailed if another process trains, or if something cannot be read or written.
+    """
     started = clock.mono()
     with versions.training():
         cursor, erasures = await store.head(), await store.fact("erasures")
         report("reading the marks")
-        found = await read_interactions(store.read_all_marks(), titles)
+        found = await read_interactions(store.read_all_marks(), titles, series)
         trained = trainer.train(found, titles, limits)
         served = _load_served(versions, report)
         why = (

@@ -71,11 +71,17 @@ class TrainingSchedule:
         manifest = await asyncio.to_thread(self._served)
         if not is_due(manifest, head, erasures, self._clock.mono() - self._began, self._every):
             return False
-        self._began = self._clock.mono()
+        self._began, began = self._clock.mono(), self._clock.wall()
         code = await self._train()
-        self._counters.trainings.labels("published" if code == 0 else "failed").inc()
-        log.info("training-ended", exit=code)
+        outcome = "published" if code == 0 else await asyncio.to_thread(self._why_not, began)
+        self._counters.trainings.labels(outcome).inc()
+        log.info("training-ended", exit=code, outcome=outcome)
         return True
+
+    def _why_not(self, began: float) -> str:
+        """Whether the training that began then made a model that is worse than the served one, or none."""
+        rows = self._versions.rows()
+        return "worse" if rows and rows[-1].made >= began and not rows[-1].published else "failed"
 
     def _served(self) -> Manifest | None:
         current = self._versions.current()

@@ -46,10 +46,10 @@ def train(tmp_path, clock):
         await store.open()
         await catalogue.open()
         try:
-            titles = await read_title_texts(catalogue)
+            titles, series = await read_title_texts(catalogue)
             small = TrainingLimits(**{"factors": 8, "judged_viewers": 60} | limits)
             versions = ModelVersions(data / MODELS_FOLDER)
-            return await train_once(store, titles, versions, clock, NumpyTrainer(), small)
+            return await train_once(store, titles, versions, clock, NumpyTrainer(), small, series=series)
         finally:
             await store.close()
             await catalogue.close()

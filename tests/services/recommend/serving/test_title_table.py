@@ -49,3 +49,17 @@ def test_positions_stay_while_the_table_grows():
     columns = table.columns()
     assert len(columns.licence) == 3000
     assert (columns.published[0], columns.published[7]) == (20261130, 0)
+
+
+def test_episodes_are_found_by_their_series():
+    table = TitleTable()
+    for name, parent in (("e1", "season"), ("season", "series"), ("e2", "season"), ("series", None), ("film", None)):
+        table.upsert(RecommendTitle(name, None, 1.0, True, is_listed=parent is None, parent=parent))
+    assert table.series_of("e1") == table.series_of("season") == table.series_of("series") == "series"
+    assert table.series_of("film") == "film"
+    assert table.series_of("unknown") == "unknown"
+    assert table.episodes_of("series") == 2
+    table.upsert(RecommendTitle("e2", (), 1.0, True, is_listed=False, parent="other"))
+    assert (table.episodes_of("series"), table.episodes_of("other"), table.episodes_of("film")) == (1, 1, 0)
+    table.upsert(RecommendTitle("series", None, 1.0, True, parent="season"))
+    assert table.series_of("e1")  # a circle of parents ends

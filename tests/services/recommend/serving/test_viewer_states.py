@@ -3,6 +3,7 @@
 import asyncio
 
 import numpy as np
+import pytest
 
 from services.recommend.serving.viewer_states import MAX_AGE_SECONDS, ViewerStates, make_state
 
@@ -75,3 +76,40 @@ async def test_memory_is_bounded_and_those_used_last_stay():
 def test_dislikes_count_towards_the_memory():
     disliked = [(f"film-{number}", -1, 0, 0, -1.0, 1.0) for number in range(1000)]
     assert make_state(disliked, 0.0).size > 100_000
+
+
+class Series:
+    """s has the episodes s1, s2 and s3."""
+
+    def series_of(self, content_id):
+        return content_id[0] if content_id[0] == "s" else content_id
+
+    def episodes_of(self, series):
+        return 3
+
+
+def test_episodes_count_once_for_their_series():
+    rows = [
+        ("s1", 0, 0, 0, 0.95, 5.0), ("s2", 0, 0, 0, 0.4, 7.0), ("film", 1, 0, 0, -1.0, 6.0),
+        ("s3", -1, 0, 0, -1.0, 8.0),
+    ]  # fmt: skip
+    state = make_state(rows, 0.0, Series())
+    assert state.liked == ("s", "film")
+    assert state.weights.tolist() == [1.0, 1.0]
+    assert state.seen == ("s", "film")
+    assert state.begun == ("s",)
+    assert not state.disliked
+
+
+@pytest.mark.parametrize(
+    ("shares", "begun"),
+    [([0.95], True), ([0.95, 0.95], True), ([0.95, 0.95, 0.95], False), ([0.95, 0.95, 0.5], True), ([0.01], False)],
+)
+def test_a_series_goes_on_until_all_of_it_is_watched(shares, begun):
+    rows = [(f"s{number}", 0, 0, 0, share, float(number)) for number, share in enumerate(shares, 1)]
+    assert make_state(rows, 0.0, Series()).begun == (("s",) if begun else ())
+
+
+def test_a_series_that_is_disliked_stays_away_whatever_is_watched_of_it():
+    rows = [("s", -1, 0, 0, -1.0, -1.0), ("s1", 1, 0, 0, 0.9, 9.0)]
+    assert make_state(rows, 0.0, Series()).disliked == {"s"}

@@ -38,3 +38,14 @@ def test_the_order_of_the_rows_does_not_matter():
 def test_no_rows_make_no_interactions():
     found = build([])
     assert (len(found), list(found.items)) == (0, ["z"])
+
+
+def test_episodes_count_once_for_their_series():
+    builder = InteractionsBuilder({"s1": "s", "s2": "s"})
+    builder.add_rows(
+        [("u", "s1", 0, 0, 0, 0.5, 5.0, "DE"), ("u", "s2", 0, 0, 0, 0.2, 9.0, "FR"), ("u", "x", 1, 0, 0, -1.0, 7.0, "")]
+    )
+    found = builder.build(["s", "x"])
+    assert [found.items[number] for number in found.item] == ["x", "s"]
+    assert found.weight.tolist() == [1.0, 0.75]
+    assert found.at.tolist() == [7.0, 9.0]

@@ -7,7 +7,7 @@ from services.recommend.events import Action, FeedbackEvent
 from services.recommend.store import FeedbackStore
 from services.recommend.training.artefact import Manifest
 from services.recommend.training.schedule import TrainingSchedule, is_due
-from services.recommend.training.versions import ModelVersions
+from services.recommend.training.versions import ModelVersions, VersionRow
 from system.database.engine import DatabaseAddress
 from tests.doubles.clock import FakeClock
 
@@ -35,12 +35,15 @@ async def test_one_training_at_a_time_is_run_and_counted(tmp_path):
     clock, counters = FakeClock(), Counters()
     store = FeedbackStore(DatabaseAddress(tmp_path / "recommend.sqlite3"))
     await store.open()
-    codes = [0, 1]
+    codes = [0, 1, 1]
+    versions = ModelVersions(tmp_path / "models")
 
     async def train():
+        if len(codes) == 1:
+            versions.add_row(VersionRow("v", clock.wall(), False, 1, 1, 1, 1.0, {}, "its lists are worth less"))
         return codes.pop(0)
 
-    schedule = TrainingSchedule(store, ModelVersions(tmp_path / "models"), clock, counters, train, 60.0)
+    schedule = TrainingSchedule(store, versions, clock, counters, train, 60.0)
     assert not await schedule.train_if_due()
     await store.add_events([FeedbackEvent("u", "a", Action.VIEW, None, 1.0)], 1.0)
     await clock.advance(61)
@@ -49,4 +52,10 @@ async def test_one_training_at_a_time_is_run_and_counted(tmp_path):
     await clock.advance(61)
     assert await schedule.train_if_due()
     assert counters.registry.get_sample_value("matinee_recommend_trainings_total", {"outcome": "failed"}) == 1
+    (tmp_path / "models").mkdir()
+    await clock.advance(61)
+    assert await schedule.train_if_due()
+    # A model that is worse is no failure of training.
+    assert counters.registry.get_sample_value("matinee_recommend_trainings_total", {"outcome": "failed"}) == 1
+    assert counters.registry.get_sample_value("matinee_recommend_trainings_total", {"outcome": "worse"}) == 1
     await store.close()
