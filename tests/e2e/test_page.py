@@ -1,5 +1,6 @@
 """The viewers' page in a real Chromium: dead edges, the end of a film, keys, resuming, access for everybody."""
 
+import contextlib
 import json
 import re
 from urllib.parse import urlsplit
@@ -7,6 +8,8 @@ from urllib.parse import urlsplit
 import pytest
 from playwright.sync_api import expect
 
+from services.events.record import Kind, decode_record
+from services.events.segments import read_page
 from tests.e2e.browsing import DESKTOP, PHONE, PLAYING, violations
 
 pytestmark = [pytest.mark.needs("chromium")]
@@ -82,7 +85,38 @@ def test_a_dead_playlist_is_told_kindly_and_can_be_tried_again(page, platform, e
     print(f"from pressing play to the first frame, edge warm: {startup} s")
 
 
-def test_a_film_ends_at_its_end(page, platform):
+KINDS = {"start", "first-frame", "switch", "pause", "play", "seek", "stall", "resume", "error", "stop"}
+
+
+def test_each_kind_of_event_of_a_player_reaches_the_log(page, platform):
+    with page.expect_response("**/playback/start*") as started:
+        play(page, platform)
+    session = started.value.json()["sessionId"]
+    page.evaluate("""async () => {
+      const video = document.querySelector("video");
+      const heard = (name) => new Promise((resolve) => { video.addEventListener(name, resolve, { once: true }); });
+      const after = async (name, work) => { const done = heard(name); work(); await done; };
+      await after("pause", () => video.pause());
+      await after("playing", () => video.play());
+      await after("seeked", () => { video.currentTime = 2; });
+      await after("waiting", () => video.dispatchEvent(new Event("waiting")));
+      await after("playing", () => video.dispatchEvent(new Event("playing")));
+      await after("error", () => video.dispatchEvent(new Event("error")));
+    }""")
+    page.keyboard.press("Escape")
+    events = platform.plan.state / "services" / "events"
+
+    def missing():
+        records = [decode_record(one.payload) for one in read_page(events, 0, 1 << 30).records]
+        told = [one for record in records if record.kind is Kind.PLAYER for one in json.loads(record.body)]
+        return KINDS - {one["type"] for one in told if one.get("sessionId") == session}
+
+    with contextlib.suppress(AssertionError):  # below it is said which kinds are missing
+        platform.until(lambda: page.wait_for_timeout(50) or not missing(), "all kinds of events are in the log")
+    assert missing() == set()
+
+
+def test_a_film_ends_at_its_end(page, platform, events):
     page.goto(f"{platform.page}/#title={platform.content_id}")
     page.get_by_role("link", name="Play", exact=True).click()
     page.wait_for_function(PLAYING)
@@ -90,6 +124,7 @@ def test_a_film_ends_at_its_end(page, platform):
     page.wait_for_function("document.getElementById('player').hidden")
     expect(page.get_by_role("link", name="Play", exact=True)).to_be_visible()
     assert "#title=" in page.url
+    assert [one["type"] for one in events if one["type"] in ("complete", "stop")] == ["complete", "stop"]
 
 
 def test_the_keyboard_plays_the_film(page, platform):

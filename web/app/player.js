@@ -326,6 +326,7 @@ export class Player {
   }
 
   #finish() {
+    clearInterval(this.#ticker); // which would find the film over once more before the page has left it
     this.#report("complete");
     keepPosition(this.#title.contentId, this.#video.duration, this.#video.duration);
     if (!this.#next) return void this.leave();

@@ -17,7 +17,7 @@ from kernel.errors import BadSettings, StorageFailed
 from services.counters import Counters
 from services.http.route import Route
 from services.playback.drm.entitlement import CommunicationKey, read_communication_key
-from services.playback.drm.key_door import KeyDoorRoutes
+from services.playback.drm.key_server import KeyServerRoutes
 from services.playback.drm.key_store import KeyStore
 from services.playback.drm.licences import LicenceInfo
 from services.playback.drm.routes import LicenceRoutes, Vendors
@@ -73,7 +73,7 @@ class DrmService:
     def __init__(self, store: KeyStore, vendors: Vendors, sessions: Sessions, clock: Clock, counters: Counters) -> None:
         self._store = store
         self._routes = (
-            *KeyDoorRoutes(store, clock).routes(),
+            *KeyServerRoutes(store, clock).routes(),
             *LicenceRoutes(store, sessions, vendors, clock, counters).routes(),
         )
         self.licence_info = LicenceInfo(tuple(str(system) for system in vendors.clients))

@@ -9,7 +9,7 @@ import pytest
 from kernel.errors import BadSettings
 from kernel.media.content_keys import EncryptedContent, EncryptionScheme, KeyLabel
 from kernel.media.cpix import KeyRequest, read_response, write_request
-from services.playback.drm.key_door import PATH
+from services.playback.drm.key_server import PATH
 
 ASKED = write_request(KeyRequest(EncryptedContent("film"), {KeyLabel.SD: "1" * 32}, EncryptionScheme.CBCS))
 HEADERS = {"Content-Type": "application/xml", "X-Speke-Version": "2.0"}

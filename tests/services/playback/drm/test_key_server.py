@@ -7,7 +7,7 @@ import structlog
 
 from kernel.media.content_keys import EncryptedContent, EncryptionScheme, KeyLabel
 from kernel.media.cpix import KeyRequest, read_response, write_request
-from services.playback.drm.key_door import PATH
+from services.playback.drm.key_server import PATH
 
 ASKED = KeyRequest(
     EncryptedContent("film", 2), {KeyLabel.SD: "1" * 32, KeyLabel.AUDIO: "2" * 32}, EncryptionScheme.CBCS

@@ -17,7 +17,7 @@ PATH = "/drm/speke/v2.0/copyProtection"
 _VERSION_HEADER = "X-Speke-Version"
 
 
-class KeyDoorRoutes:
+class KeyServerRoutes:
     """The route of the key server."""
 
     def __init__(self, store: KeyStore, clock: Clock) -> None:
