@@ -1,4 +1,7 @@
-"""`python -m tools.bench`: run the benchmarks of the table below, print their tables, write JSON on demand."""
+"""`python -m tools.bench`: run the benchmarks of the table below, print their tables, write JSON on demand.
+
+Over 300 lines because each benchmark has its few lines here.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +20,7 @@ from rich.console import Console
 from kernel.errors import BadSettings, MatineeError
 from kernel.settings.command_line import command
 from kernel.settings.table import INTEGER, NUMBER, PATH, SIZE, SWITCH, TEXT, setting
-from tools.bench import disk, hits, machine, memory, misses, playback, replay, report
+from tools.bench import disk, hits, http2, machine, memory, misses, playback, replay, report
 from tools.bench.peers import Peer, matinee, nginx, nginx_program, ours, varnish, varnish_program
 from tools.bench.processes import alone
 from tools.bench.report import KIB, MIB
@@ -29,7 +32,7 @@ NGINX = {
     "nginx C": ("sendfile on, tcp_nopush off", nginx("nginx C", True, False)),
 }
 """nginx in its three sensible settings: what it stands for, how it is started."""
-TLS_SIZES = (KIB, 256 * KIB, MIB)
+TLS_SIZES = (KIB, 64 * KIB, 256 * KIB, MIB)
 DISK_SIZES = (256 * KIB, MIB)
 
 
@@ -121,6 +124,21 @@ def run_tls(settings: BenchSettings, console: Console) -> Told:
     return told_rows(
         console, f"The same over TLS 1.3, one certificate: µs of server CPU, {rounds_said(rounds)}", rows, peers
     )
+
+
+def run_http2(settings: BenchSettings, console: Console) -> Told:
+    """CPU for a hit by HTTP/2, beside our own HTTP/1.1 and nginx."""
+    if http2.h2load_program() is None:
+        console.print("[bold red]h2load was not found: HTTP/2 is not measured (apt install nghttp2-client)[/]")
+        return Told([], [])
+    rounds, seconds = settings.times
+    plan = hits.Plan(settings.sizes or http2.SIZES, rounds, seconds)
+    secured = {"nginx h2": nginx("nginx h2", True, True, tls=True, http2=True)}
+    peers = with_nginx(console, {OURS: matinee(tls=True)}, secured)
+    with console.status("") as status:
+        rows = http2.run(plan, peers, status.update)
+    title = f"A hit by HTTP/2 over TLS 1.3, h2load with 4 connections: µs of server CPU, {rounds_said(rounds)}"
+    return told_rows(console, title, rows, [http2.OUR_HTTP1, *peers])
 
 
 def run_disk(settings: BenchSettings, console: Console) -> Told:
@@ -235,6 +253,7 @@ def run_loadtest(settings: BenchSettings, console: Console) -> Told:
 BENCHMARKS = (
     Benchmark("hits", "CPU of the server for a cache hit, beside nginx and Varnish.", run_hits),
     Benchmark("tls", "The same over TLS, beside nginx.", run_tls),
+    Benchmark("http2", "The same by HTTP/2, beside our HTTP/1.1 and nginx's HTTP/2.", run_http2),
     Benchmark("disk", "CPU for a hit from the disk tier, and the loop's delay while reads wait.", run_disk),
     Benchmark("misses", "CPU for a miss, and the time to its first byte.", run_misses),
     Benchmark("memory", "Resident memory under churn, for a given --ram.", run_memory),

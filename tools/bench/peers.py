@@ -139,8 +139,8 @@ def _write_edge_files(folder: Path, key: SigningKey) -> None:
     geo.to_db_file(str(folder / "geo.mmdb"))
 
 
-def nginx(name: str, sendfile: bool, nopush: bool, *, tls: bool = False) -> Peer:
-    """nginx by the committed configuration, with sendfile and tcp_nopush on or off, and TLS by our certificate."""
+def nginx(name: str, sendfile: bool, nopush: bool, *, tls: bool = False, http2: bool = False) -> Peer:
+    """nginx by the committed configuration, with sendfile and tcp_nopush on or off, TLS by our certificate, HTTP/2."""
 
     @contextlib.contextmanager
     def peer(ground: Ground) -> Iterator[Server]:
@@ -154,7 +154,7 @@ def nginx(name: str, sendfile: bool, nopush: bool, *, tls: bool = False) -> Peer
         }  # fmt: skip
         if tls:
             certificate, private = certified(ground.folder)
-            filled["SSL"] = " ssl"
+            filled["SSL"] = " ssl http2" if http2 else " ssl"
             filled["TLS"] = (
                 f"ssl_certificate {certificate}; ssl_certificate_key {private}; ssl_protocols TLSv1.2 TLSv1.3;"
             )

@@ -97,8 +97,9 @@ class FieldDecoder:
 
 
 class PathLiteral(NamedTuple):
-    """Where the value of `:path` is in a block, and whether it is Huffman-coded."""
+    """Where `:path` is in a block: its length, its value; and whether that is Huffman-coded."""
 
+    length_at: int
     first: int
     stop: int
     huffman: bool
@@ -128,7 +129,7 @@ def find_path(block: bytes) -> PathLiteral | None:
 
 def _string_at(block: bytes, at: int) -> PathLiteral | None:
     """The string literal that begins there with its length; None if it is cut or absurdly long."""
-    size = len(block)
+    size, length_at = len(block), at
     if at >= size:
         return None
     huffman, length = bool(block[at] & 0x80), block[at] & 0x7F
@@ -143,38 +144,41 @@ def _string_at(block: bytes, at: int) -> PathLiteral | None:
             at += 1
             if not block[at - 1] & 0x80:
                 break
-    return PathLiteral(at, at + length, huffman) if at + length <= size else None
+    return PathLiteral(length_at, at, at + length, huffman) if at + length <= size else None
 
 
 class PathTemplate:
-    """Blocks of the same size that begin and end like one that was decoded, with another file name in `:path`.
+    """Blocks that are like one that was decoded, except for the file name at the end of `:path`. Valid until a block
+    changes the connection's table."""
 
-    Valid until a block changes the connection's table. A name of another length gives another template.
-    """
-
-    __slots__ = ("_begin", "_cut", "_end", "_rest", "_size", "_state", "_stop")
+    __slots__ = ("_begin", "_end", "_folder", "_huffman", "_rest", "_state")
 
     def __init__(self, block: bytes, at: PathLiteral, folder: bytes) -> None:
-        self._size = len(block)
-        self._stop = at.stop
+        value = block[at.first : at.stop]
+        self._begin = block[: at.length_at]
         self._end = block[at.stop :]
+        self._huffman = at.huffman
         if at.huffman:
-            self._state, taken, decoded = _decode_folder(folder, block[at.first : at.stop])
-            self._cut = at.first + taken
+            self._state, taken, decoded = _decode_folder(folder, value)
         else:
-            self._state, decoded = -1, len(folder)
-            self._cut = at.first + decoded
-        self._begin = block[: self._cut]
+            self._state, taken, decoded = 0, len(folder), len(folder)
+        self._folder = value[:taken]
         self._rest = folder[decoded:]
 
     def name_in(self, block: bytes) -> bytes | None:
         """The file's name in a block of this template; None if it is not one. The name is not checked."""
-        if len(block) != self._size or not block.startswith(self._begin) or not block.endswith(self._end):
+        begin, end, folder = self._begin, self._end, self._folder
+        if not block.startswith(begin) or not block.endswith(end):
             return None
-        rest = block[self._cut : self._stop]
-        if self._state < 0:
-            return rest
-        decoded = _decode_from(self._state, rest)
+        at = _string_at(block, len(begin))
+        if at is None or at.stop + len(end) != len(block) or at.huffman is not self._huffman:
+            return None
+        if not block.startswith(folder, at.first, at.stop):
+            return None
+        name = block[at.first + len(folder) : at.stop]
+        if not at.huffman:
+            return name
+        decoded = _decode_from(self._state, name)
         # The folder may end within a byte, so its last characters are decoded with the name.
         if decoded is None or not decoded.startswith(self._rest):
             return None

@@ -1,7 +1,8 @@
 """From header blocks and DATA to requests, and who answers them: the fast path or the handler.
 
 The requests are the same objects as over HTTP/1.1. A request waits for its turn while too much of earlier responses
-waits for the viewer: each keeps its body in memory.
+waits for the viewer: each keeps its body in memory. Over 300 lines because what follows a head (fast path, body,
+trailers) depends on what came of it.
 """
 
 from __future__ import annotations
@@ -29,6 +30,8 @@ from kernel.vocabulary import Abort
 
 MAX_QUEUED_BYTES = 8 << 20
 """Bytes of responses that wait for the viewer, above which no further request of its connection is answered."""
+MAX_TEMPLATES = 4
+"""Folders whose requests are recognised: a player's video, audio and subtitles."""
 WINDOW_STEP = 16 * 1024
 """Bytes of request bodies after which the viewer's window is given back."""
 _IN, _STATE = StreamInput, StreamState
@@ -64,7 +67,7 @@ class RequestIntake:
     """See the module. `final`: the viewer was told that no further stream is answered."""
 
     __slots__ = (
-        "_allowance", "_decoder", "_handler", "_hit", "_limits", "_received", "_table", "_template", "_waiting",
+        "_allowance", "_decoder", "_handler", "_hit", "_limits", "_received", "_table", "_templates", "_waiting",
         "final",
     )  # fmt: skip
 
@@ -76,7 +79,7 @@ class RequestIntake:
         self._allowance = allowance
         self._decoder = FieldDecoder(limits.whole_head)
         self._hit = HitWriter(table)
-        self._template: tuple[PathTemplate, Grant] | None = None
+        self._templates: list[tuple[PathTemplate, Grant]] = []
         self._waiting: deque[Stream] = deque()
         self._received = 0
 
@@ -85,13 +88,16 @@ class RequestIntake:
     def on_headers(self, event: Headers) -> None:
         """A header block: a new stream's request, or trailers."""
         number, block, table = event.stream, event.block, self._table
-        if self._template is not None and event.end_stream and self._may_answer_at_once(event):
-            name = self._template[0].name_in(block)
-            if name is not None and self._try_fast_path(self._template[1], name, number):
-                return
+        if (
+            self._templates
+            and event.end_stream
+            and self._may_answer_at_once(event)
+            and self._try_templates(number, block)
+        ):
+            return
         pairs, path = self._decoder.decode(block), find_path(block)
         if path is None:
-            self._template = None  # the block may have changed the table
+            self._templates.clear()  # the block may have changed the table
         kind = _IN.HEADERS_END if event.end_stream else _IN.HEADERS
         if not number & 1:
             raise ConnectionFault(Code.PROTOCOL_ERROR, "a stream with an even number")
@@ -123,6 +129,21 @@ class RequestIntake:
             and table.queued < MAX_QUEUED_BYTES
         )
 
+    def _try_templates(self, number: int, block: bytes) -> bool:
+        """Whether the block was recognised and its request answered. The template that was used last comes first."""
+        templates = self._templates
+        for place, (template, grant) in enumerate(templates):
+            name = template.name_in(block)
+            if name is None:
+                continue
+            if not self._try_fast_path(grant, name, number):
+                del templates[place]  # its grant may have ended: the full path gives a new one
+                return False
+            if place:
+                templates.insert(0, templates.pop(place))
+            return True
+        return False
+
     def _try_fast_path(self, grant: Grant, name: bytes, number: int) -> bool:
         if not NAME.fullmatch(name):
             return False
@@ -130,7 +151,7 @@ class RequestIntake:
         hit.number = number
         last, table.last = table.last, number
         if not self._handler.try_fast_path(grant, name, cast("Any", hit)):
-            table.last, self._template = last, None  # its grant may have ended: the full path gives a new one
+            table.last = last
             return False
         connection = table.connection
         connection.ticks = 0
@@ -146,7 +167,8 @@ class RequestIntake:
         if grant is None or request.method != b"GET" or not PLAIN_FIELDS.issuperset(request.fields):
             return
         if urgency_of(request.fields.get(b"priority")) == DEFAULT_URGENCY:
-            self._template = PathTemplate(block, path, folder), grant
+            self._templates.insert(0, (PathTemplate(block, path, folder), grant))
+            del self._templates[MAX_TEMPLATES:]
 
     def _begin(self, number: int, request: Request | Malformed, kind: StreamInput) -> None:
         """Handle a request, or collect its body first."""

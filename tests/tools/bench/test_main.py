@@ -77,7 +77,7 @@ def test_without_nginx_ours_is_measured_alone_and_that_is_said(measured, monkeyp
 def test_a_benchmark_that_is_not_there_is_wrong_usage(monkeypatch, capsys):
     assert run_with(monkeypatch, "--only", "hats") == 2
     assert (
-        "no benchmark is named hats; there is hits, tls, disk, misses, memory, playback, loadtest, replay"
+        "no benchmark is named hats; there is hits, tls, http2, disk, misses, memory, playback, loadtest, replay"
         in capsys.readouterr().err
     )
 
