@@ -15,6 +15,7 @@ import mmap
 import os
 import resource
 from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
 
 MIN_FILE_BYTES = 48 * 1024
 """Smaller bodies are kept as bytes: copying them costs less than the extra system call."""
@@ -134,6 +135,37 @@ class DiskBody(FileBody):
         return memoryview(data)
 
 
+class SpoolFile(FileBody):
+    """A file without a name that a body of unknown length grows in; readers may be anywhere in what is written."""
+
+    __slots__ = ()
+
+    def __init__(self, folder: Path | None) -> None:
+        """In this folder, or in memory. Raises OSError when neither file nor descriptor can be had."""
+        if folder is None:
+            fd = os.memfd_create("spool", os.MFD_CLOEXEC)
+        else:
+            fd = os.open(folder, os.O_TMPFILE | os.O_RDWR | os.O_CLOEXEC, 0o600)
+        super().__init__(fd, 0)
+        if not can_keep_open(fd):
+            raise OSError(errno.EMFILE, "too many bodies are open files")
+
+    def append(self, pieces: Sequence[Chunk]) -> None:
+        """Write the pieces behind what is there. Blocks; raises OSError."""
+        write_all(self.fd, pieces)
+
+    def grow(self, count: int) -> None:
+        """So many more bytes are written."""
+        self._length += count
+
+    def view(self, first: int, stop: int) -> memoryview:
+        """The bytes, read."""
+        data = os.pread(self.fd, max(0, stop - first), first)
+        if len(data) != max(0, stop - first):
+            raise OSError("the spool file was truncated")
+        return memoryview(data)
+
+
 class Pieces:
     """A body as it arrived, about to be written to a file: joining its pieces would be a wasted copy."""
 
@@ -165,7 +197,7 @@ class Pieces:
         return b"".join(self.pieces)
 
 
-Body = bytes | MemoryFile | DiskBody | Pieces
+Body = bytes | MemoryFile | DiskBody | SpoolFile | Pieces
 
 
 def write_all(fd: int, pieces: Iterable[Chunk]) -> None:

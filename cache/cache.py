@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 
-from cache.body import Body, Chunk, Pieces, make_body
+from cache.body import Body, Chunk, Pieces, SpoolFile, make_body
 from cache.counts import CacheCounts
 from cache.disk.disk_loader import DiskLoader
 from cache.disk.recovery import RecoveredObjects
@@ -107,6 +107,17 @@ class SegmentCache:
         """The largest sliced object, in bytes, that is sure to fit as a whole: half of the larger tier."""
         disk = self.tiers.disk
         return max(self.tiers.ram.budget, disk.budget if disk is not None else 0) // 2
+
+    def open_spool(self) -> SpoolFile | None:
+        """A file for a body of unknown length: in the disk tier's folder, or in memory without a disk tier. None when
+        the disk is out of use or no descriptor is free. Blocks for a moment."""
+        disk = self.disk
+        if disk is not None and not disk.fits(0, self.clock.mono()):
+            return None
+        try:
+            return SpoolFile(disk.folder / "tmp" if disk is not None else None)
+        except OSError:
+            return None
 
     def assemble(self, pieces: Sequence[Chunk]) -> Body:
         """The complete body in the form that `store` handles at the least cost."""

@@ -16,6 +16,11 @@ def slice_key(key: bytes, number: int) -> bytes:
     return b"%s%s%d" % (key, _MARK, number)
 
 
+def slice_number(key: bytes) -> int:
+    """The number of the slice with this cache key."""
+    return int(key.partition(_MARK)[2])
+
+
 def object_key(key: bytes) -> bytes:
     """The cache key of the object that a slice belongs to; an object's own key is returned as it is."""
     return key.partition(_MARK)[0]

@@ -151,7 +151,7 @@ class NotStored(StrEnum):
 
 NOT_STORED_SENTENCES = {
     NotStored.TOO_LARGE: "The object is larger than the cache's limit for one object, or no tier has room for it.",
-    NotStored.LENGTH_UNKNOWN: "The response has no Content-Length; it is stored if it turns out small enough.",
+    NotStored.LENGTH_UNKNOWN: "The response has no Content-Length; it is stored, in slices if it is large, if it fits.",
     NotStored.DISK_ONLY: "The object is too large for RAM; it is stored if the disk tier admits and writes it.",
     NotStored.BUSY: "So many bytes are on their way into the cache that this response may not be stored.",
 }

@@ -13,7 +13,7 @@ from bisect import bisect_right
 from collections.abc import Callable, Mapping
 from typing import Protocol
 
-from cache.body import Body, Chunk, Pieces, view
+from cache.body import Body, Chunk, Pieces, SpoolFile, view
 from cache.entry import Entry
 from cache.fills.fill_state import ENDED, TRANSITIONS, FillEvent, FillState
 from kernel.errors import Bug, MatineeError
@@ -101,6 +101,7 @@ class Fill:
         "request",
         "resume",
         "shared",
+        "spool",
         "stale",
         "started",
         "state",
@@ -123,6 +124,7 @@ class Fill:
         self.request = request if request is not None else {}
         self.base = self.received = 0
         self.body: Body | None = None
+        self.spool: SpoolFile | None = None  # its first bytes, if they are written to a file while the rest comes
         self.purged = False
         self.unsure = b""  # why storing is not certain yet (`kernel.vocabulary.NotStored`)
         self.shared = True
@@ -146,7 +148,8 @@ class Fill:
     @property
     def is_joinable(self) -> bool:
         """Whether a new reader may join."""
-        return not self.purged and self.state in (FillState.ASKED, FillState.FILLING)
+        is_being_sliced = self.state is FillState.STORED and self.spool is not None
+        return not self.purged and (self.state in (FillState.ASKED, FillState.FILLING) or is_being_sliced)
 
     def join(self, reader: Reader) -> None:
         """Add a reader; calls its `on_head` at once if the head is known."""
@@ -162,8 +165,11 @@ class Fill:
         if self.state is FillState.PASSING_THROUGH:
             self._drop_read_chunks()
 
-    def read(self, position: int, most: int) -> bytes | memoryview | None:
-        """Up to `most` bytes from `position`; None when they have not arrived yet or are dropped."""
+    def read(self, position: int, most: int) -> Chunk | None:
+        """Up to `most` bytes from `position`; None when they have not arrived yet or are dropped. Raises OSError when
+        the file that holds them cannot be read."""
+        if self.spool is not None and position < len(self.spool):
+            return self.spool.view(position, min(position + most, len(self.spool)))
         if self.body is not None:
             first = position - self.base
             stop = min(first + most, len(self.body))
@@ -249,6 +255,15 @@ class Fill:
         if self.state is FillState.PASSING_THROUGH:
             self._drop_read_chunks()
 
+    def unspooled_chunks(self) -> list[Chunk]:
+        """What came and is not written to the spool file."""
+        return self._chunks[:]
+
+    def drop_spooled_chunks(self) -> None:
+        """Free what is written to the spool file: readers read it from there."""
+        drop = bisect_right(self._ends, len(self.spool)) if self.spool is not None else 0
+        del self._chunks[:drop], self._ends[:drop]
+
     def stop_keeping(self, event: FillEvent) -> None:
         """Do not store it (too large, purged); current readers read on."""
         self._apply(event)
@@ -301,11 +316,13 @@ class Fill:
         """Readers that delay others: more than half of `MAX_BYTES_BEHIND` behind while another one has every byte."""
         if all(reader.position < self.received for reader in self.readers):
             return []
-        return [reader for reader in self.readers if self.received - reader.position > MAX_BYTES_BEHIND // 2]
+        spooled = len(self.spool) if self.spool is not None else 0
+        return [one for one in self.readers if self.received - max(one.position, spooled) > MAX_BYTES_BEHIND // 2]
 
     def _drop_read_chunks(self) -> None:
         """Drop chunks that every reader has; pause or resume the upstream by how far the slowest is behind."""
         slowest = min((reader.position for reader in self.readers), default=self.received)
+        slowest = max(slowest, len(self.spool) if self.spool is not None else 0)
         drop = bisect_right(self._ends, slowest)
         if drop:
             del self._chunks[:drop]

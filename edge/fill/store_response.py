@@ -12,6 +12,7 @@ from collections.abc import Mapping
 
 from cache.body import Chunk
 from cache.cache import SegmentCache, TaskRunner
+from cache.disk.spool import Spool
 from cache.entry import OBJECT_OVERHEAD_BYTES, Entry
 from cache.fills.fill import Fill
 from cache.fills.fill_state import FillEvent, FillState
@@ -69,7 +70,7 @@ class ResponseHandler:
         self._cache, self._clock = cache, clock
         self._counts, self._task_runner = counts, task_runner
         self._max_object = max_object
-        self._bytes_buffered = self._promised = 0
+        self._bytes_buffered = self._promised = self._bytes_spooled = 0
         self._unsteady = unsteady
         self.sliced_objects = SlicedObjects(cache, clock, task_runner, counts, begin_fetch)
 
@@ -269,13 +270,7 @@ class ResponseHandler:
     # -- the body, as one --------------------------------------------------------------------------------------
 
     async def _flow_through(
-        self,
-        fill: Fill,
-        exchange: Exchange,
-        route: Route,
-        entry: Entry,
-        decision: StoreDecision,
-        part: Part | None,
+        self, fill: Fill, exchange: Exchange, route: Route, entry: Entry, decision: StoreDecision, part: Part | None
     ) -> None:
         """Send the body through the fill to its readers."""
         if not decision.kept:
@@ -284,43 +279,74 @@ class ResponseHandler:
             fill.set_base(part.first)
         lag = SlowReaderLimit(fill, exchange, self._clock)
         fill.pause, fill.resume = lag.pause, lag.resume
-        kept, promised = 0, (entry.length or 0) if decision.kept and not fill.unsure else 0
+        promised = (entry.length or 0) if decision.kept and not fill.unsure else 0
         self._promised += promised
+        kept = spooled = 0
+        spool: Spool | None = None
+
+        def flow(data: Chunk) -> None:
+            nonlocal kept, spool, spooled
+            self._counts.bytes_filled += len(data)
+            fill.append_body(data)
+            if spool is not None:
+                spooled, self._bytes_spooled = spooled + len(data), self._bytes_spooled + len(data)
+                spool.advance()
+            elif fill.state is FillState.FILLING:
+                kept, self._bytes_buffered = kept + len(data), self._bytes_buffered + len(data)
+                spool = self._spool_if_large(fill, exchange, route)
+            self._check_still_storable(fill, exchange, route, promised)
+
         try:
             frees = waiters_to_release(fill, entry, decision, part, route)
             fill.receive_head(entry, kept=decision.kept, why=release_reason(decision), frees=frees)
-
-            def flow(data: Chunk) -> None:
-                nonlocal kept
-                self._counts.bytes_filled += len(data)
-                fill.append_body(data)
-                if fill.state is FillState.FILLING:
-                    kept += len(data)
-                    self._bytes_buffered += len(data)
-                self._check_still_storable(fill, exchange, route, promised)
-
             await exchange.read_body(flow)
-            self._finish(fill, entry)
+            if spool is not None:
+                await spool.drain()
+            await self._finish(fill, entry, route)
         finally:
             lag.detach()
-            self._bytes_buffered -= kept
+            self._bytes_buffered, self._bytes_spooled = self._bytes_buffered - kept, self._bytes_spooled - spooled
             self._promised -= promised
+
+    def _spool_if_large(self, fill: Fill, exchange: Exchange, route: Route) -> Spool | None:
+        """Spool a body of unknown length once it is so large that it is to be cached in slices. Without a strong ETag
+        its slices cannot be fetched again, so it must be fresh for a while."""
+        entry = fill.entry
+        if entry is None or entry.length is not None or not route.slice or not route.is_sliced(fill.received):
+            return None
+        if strong_etag(entry.etag) is None and entry.fresh_until <= self._clock.mono():
+            return None
+        file = self._cache.open_spool()
+        return Spool(fill, file, self._task_runner, exchange.pause, exchange.resume) if file is not None else None
 
     def _check_still_storable(self, fill: Fill, exchange: Exchange, route: Route, promised: int) -> None:
         """Stop storing if the body outgrows its room; stop fetching if nobody reads. `promised`: bytes with guaranteed
         room."""
         if fill.state is FillState.FILLING and fill.received > promised:
-            roomy = fill.received <= self._max_object and self._cache.fits(fill.received)
-            known = fill.entry is not None and fill.entry.length is not None
-            roomy = roomy and (known or not route.is_sliced(fill.received))
+            if fill.spool is not None:
+                roomy = self._cache.fits(route.slice) and self._bytes_spooled <= self._cache.max_sliced_bytes
+            else:
+                roomy = self._cache.fits(fill.received)
+                known = fill.entry is not None and fill.entry.length is not None
+                roomy = roomy and (known or not route.is_sliced(fill.received))
+            roomy = roomy and fill.received <= self._max_object
             if not roomy or self._bytes_buffered > MAX_BUFFERED_BYTES:
                 self._cache.end_fill(fill)
                 fill.stop_keeping(FillEvent.TOO_LARGE)
         elif fill.state is FillState.PASSING_THROUGH and not fill.readers:
             exchange.on_broken(UpstreamFailed(UpstreamReason.NO_READERS))
 
-    def _finish(self, fill: Fill, entry: Entry) -> None:
-        """Store the whole body, then tell the readers."""
+    async def _finish(self, fill: Fill, entry: Entry, route: Route) -> None:
+        """Store the whole body, then tell the readers; one that was spooled is stored in slices after that."""
+        if fill.spool is not None and fill.state is FillState.FILLING:
+            fill.end()
+            entry.length, entry.prepared = fill.received, None
+            fill.notify_end()
+            try:
+                await self.sliced_objects.store_spooled(fill, entry, route, fill.spool)
+            finally:
+                self._cache.end_fill(fill)
+            return
         pieces, readers, had_length = fill.end(), tuple(fill.readers), entry.length is not None
         if pieces is not None:
             body = self._cache.assemble(pieces)

@@ -209,10 +209,8 @@ class PendingResponse:
 
     def is_covered_by(self, entry: Entry, first: int, stop: int) -> bool:
         """Whether everything this viewer wants of the response lies from `first` to `stop` (exclusive)."""
-        if self.request.method == b"HEAD":
-            return True
         wanted = select(entry, self.request.fields, entry.length)
-        if wanted.status in BODYLESS:
+        if self.request.method == b"HEAD" or wanted.status in BODYLESS:
             return True
         return not wanted.parts and first <= wanted.first and wanted.stop is not None and wanted.stop <= stop
 
@@ -228,8 +226,7 @@ class PendingResponse:
             return
         self._take_leader_lines(fill)
         self.move(ResponseEvent.HEAD)
-        length = entry.length
-        selection = select(entry, self._fields_answered_here(fill), length)
+        selection = select(entry, self._fields_answered_here(fill), length := entry.length)
         if selection.parts and fill.state is FillState.FILLING:
             # In the order of the object: a viewer must not rely on the order of the request (RFC 9110 §15.3.7.2).
             selection = selection._replace(parts=tuple(sorted(selection.parts)))
@@ -277,12 +274,10 @@ class PendingResponse:
         self.leader_lines = fill.leader_only_headers if fill is not None and fill.leader is self else self.leader_lines
 
     def on_bytes(self) -> None:
-        """Write more of the body."""
+        """Write more of the body, or its end."""
         self._write_available()
 
-    def on_end(self) -> None:
-        """Write the end of the body."""
-        self._write_available()
+    on_end = on_bytes
 
     def _write_available(self) -> None:
         """Write what has come, as far as the viewer's socket accepts it; finish after the last byte."""
@@ -298,7 +293,12 @@ class PendingResponse:
                 self._send_from_file(fill.body, fill.base, self.stop)
                 continue
             limit = WRITE_BYTES if self.stop is None else min(WRITE_BYTES, self.stop - self.position)
-            data = fill.read(self.position, limit) if limit else None
+            try:
+                data = fill.read(self.position, limit) if limit else None
+            except OSError as error:
+                self.leave_fill()
+                connection.abort(Abort.BODY_FILE, str(error))
+                return
             if data is None:
                 break
             if chunked:

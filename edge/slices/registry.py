@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import itertools
+from functools import partial
 
-from cache.body import Chunk
+from cache.body import Chunk, SpoolFile
 from cache.cache import SegmentCache, TaskRunner
 from cache.entry import Entry
 from cache.fills.fill import Fill
+from cache.slices import byte_range, slice_numbers
 from edge.counters import Counts
-from edge.policy.route import RoutedRequest
-from edge.slices.content_range import Part, part_of, strong_etag
+from edge.policy.route import Route, RoutedRequest
+from edge.slices.content_range import Part, part_of, slice_entry, strong_etag
 from edge.slices.slice_fetch import SliceFetch
 from edge.slices.sliced_object import BeginFetch, SlicedObject
 from edge.upstreams.exchange import Exchange
@@ -40,7 +42,7 @@ class SlicedObjects:
     ) -> None:
         """Store the whole object without its body, and cut the response into slices."""
         entry.slice = routed.route.slice
-        entry.mark = strong_etag(entry.etag) or b"%x-%x" % (next(self._marks), int(self._clock.wall() * 1e6))
+        entry.mark = self._mark(entry)
         self._cache.end_fill(fill)
         self._cache.store(entry, b"")
         sliced = self.sliced_object(entry, routed)
@@ -56,6 +58,36 @@ class SlicedObjects:
             raise
         finally:
             fetch.close(None)
+
+    async def store_spooled(self, fill: Fill, entry: Entry, route: Route, spool: SpoolFile) -> None:
+        """Store the slices of a complete body that was spooled, and last the whole object: before, no request finds
+        them. Until then requests read from the spool file."""
+        cache, length = self._cache, fill.received
+        entry.slice, entry.mark = route.slice, self._mark(entry)
+        for old in cache.stored(entry.key):
+            if old.vary == entry.vary:
+                cache.forget(old)
+        parts: list[Entry] = []
+        for number in slice_numbers(0, length, entry.slice):
+            first, stop = byte_range(number, entry.slice, length)
+            try:
+                body = bytes(await self._task_runner.offload(partial(spool.view, first, stop)))
+            except OSError:
+                break
+            part = slice_entry(entry, number, first, stop)
+            if fill.purged or not cache.store(part, body):
+                break
+            parts.append(part)
+            await cache.wait_written(part)
+        else:
+            if not fill.purged and cache.store(entry, b""):
+                return
+        for part in parts:
+            cache.forget(part)
+
+    def _mark(self, entry: Entry) -> bytes:
+        """What ties slices to their object."""
+        return strong_etag(entry.etag) or b"%x-%x" % (next(self._marks), int(self._clock.wall() * 1e6))
 
     def sliced_object(self, entry: Entry, routed: RoutedRequest) -> SlicedObject:
         """The object behind an entry in slices, with its consumers and fetches."""
@@ -78,7 +110,7 @@ class SlicedObjects:
         try:
             await self._cache.wait_written(entry)
         finally:
-            sliced.on_slice_written()
+            sliced.on_slice_written(entry)
 
     async def receive(self, fetch: SliceFetch, exchange: Exchange) -> None:
         """Receive the stream into slices, to its end or to where no consumer needs it."""

@@ -16,7 +16,7 @@ from cache.cache import SegmentCache
 from cache.entry import Entry
 from cache.fills.fill import Fill
 from cache.leases import Lease
-from cache.slices import byte_range, slice_key
+from cache.slices import byte_range, slice_key, slice_number
 from cache.slices import slice_numbers as numbers_of
 from edge.policy.route import RoutedRequest
 from edge.slices.content_range import stored_span, strong_etag
@@ -289,9 +289,15 @@ class SlicedObject:
             self.unsettled += 1
             self._settle(self, entry)
 
-    def on_slice_written(self) -> None:
-        """A slice is written to its tier."""
+    def on_slice_written(self, entry: Entry) -> None:
+        """A slice is written to its tier. If it cannot be fetched again, hold it for consumers that are still to come
+        to it: it may be evicted before."""
         self.unsettled -= 1
+        number = slice_number(entry.key)
+        if not self.refetchable and self.is_needed(number):
+            passed = [one for one in self.leases if not self.is_needed(one)]
+            self.cache.leases.release(self.leases.pop(one) for one in passed)
+            self.lease_slices([byte_range(number, self.size, self.total)], lambda _: None)
         self.on_progress()
 
     def on_fetch_ended(self, fetch: SliceFetch) -> None:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from cache.slices import byte_range, is_slice, object_key, slice_key, slice_numbers
+from cache.slices import byte_range, is_slice, object_key, slice_key, slice_number, slice_numbers
 
 
 def test_a_slice_has_the_key_of_its_object_and_its_number():
@@ -11,6 +11,7 @@ def test_a_slice_has_the_key_of_its_object_and_its_number():
     assert is_slice(key)
     assert not is_slice(b"h/a")
     assert object_key(key) == object_key(b"h/a") == b"h/a"
+    assert slice_number(key) == 12
 
 
 def test_the_last_slice_ends_with_the_object():

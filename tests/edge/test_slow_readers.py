@@ -12,9 +12,10 @@ from pathlib import Path
 import pytest
 
 from cache.body import DiskBody
+from cache.index import PurgeRequest
 from edge.serve.response import PendingResponse
 from tests.doubles.response import read_responses
-from tests.edge.ground import SECONDS, Ground, ok, standing
+from tests.edge.ground import SECONDS, Ground, Says, ok, standing
 
 LARGE = random.Random(7).randbytes(6 << 20)
 
@@ -59,3 +60,84 @@ async def test_who_is_behind_when_a_body_is_stored_reads_on_from_its_file(
     assert answer.status in (200, 206)
     assert answer.body == expected
     assert ground.upstream.asked == ["GET /large"]
+
+
+def chunked(body: bytes, size: int = 300_000) -> bytes:
+    parts = (body[at : at + size] for at in range(0, len(body), size))
+    return b"".join(b"%x\r\n%s\r\n" % (len(part), part) for part in parts) + b"0\r\n\r\n"
+
+
+def of_unknown_length(body: bytes, fields: bytes = b'ETag: "a"\r\nCache-Control: max-age=60\r\n') -> Says:
+    return Says(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n%s\r\n%s" % (fields, chunked(body)))
+
+
+@pytest.fixture(params=["disk", "memory"])
+async def slicing(tmp_path: Path, request: pytest.FixtureRequest) -> AsyncIterator[Ground]:
+    """An edge that slices bodies of more than 1 MiB, with and without a disk tier."""
+    disk = {"cache_dir": tmp_path / "cache", "disk": "64MiB"} if request.param == "disk" else {}
+    async with standing(tmp_path, ram="32MiB", slice="512KiB", slice_over="1MiB", **disk) as made:
+        yield made
+
+
+@pytest.mark.parametrize("fields", [b'ETag: "a"\r\nCache-Control: max-age=60\r\n', b"Cache-Control: max-age=60\r\n"])
+async def test_a_large_body_of_unknown_length_is_kept_in_slices(slicing: Ground, fields: bytes) -> None:
+    """Its length is known at the end, so a range of it is a hit."""
+    slicing.upstream.answers["/large"] = of_unknown_length(LARGE, fields)
+    first = await slicing.gets("/large")
+    assert first.body == LARGE
+    assert "detail=length-unknown" in first.cache_status
+    await slicing.until(lambda: not slicing.edge.cache.fill_table)
+    part = await slicing.gets("/large", more="Range: bytes=1000000-5000000\r\n")
+    assert (part.status, part.body) == (206, LARGE[1_000_000:5_000_001])
+    assert "hit" in part.cache_status
+    assert (await slicing.gets("/large")).body == LARGE
+    assert slicing.upstream.asked == ["GET /large"]
+
+
+async def test_nobody_is_cut_or_holds_up_others_while_a_body_of_unknown_length_is_spooled(slicing: Ground) -> None:
+    """Two viewers read nothing while a third has all of it; more than five seconds later they get every byte."""
+    slicing.upstream.answers["/large"] = of_unknown_length(LARGE)
+    behind = [await slow_viewer(slicing) for _ in range(2)]
+    await slicing.until(lambda: len(waiting_responses()) == 2)
+    assert (await slicing.gets("/large")).body == LARGE
+    for _ in range(10):
+        await slicing.clock.advance(1.0)
+    for reader, writer in behind:
+        async with asyncio.timeout(SECONDS):
+            [answer] = read_responses(await reader.read(-1))
+        writer.close()
+        assert answer.body == LARGE
+    assert slicing.upstream.asked == ["GET /large"]
+
+
+async def test_a_purge_while_a_body_is_spooled_keeps_it_out_of_the_cache(slicing: Ground) -> None:
+    """Who reads it gets it whole; the next request asks again."""
+    half = chunked(LARGE)[: 4 << 20]
+    head = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nCache-Control: max-age=60\r\n\r\n"
+    slicing.upstream.answers["/large"] = [Says(head + half, "hang"), of_unknown_length(LARGE)]
+    asking = slicing.asks("/large")
+    await slicing.until(lambda: any(fill.received > 3 << 20 for fill in slicing.edge.cache.fill_table))
+    await slicing.edge.cache.purge(PurgeRequest(everything=True))
+    slicing.upstream.stop()
+    await asking
+    await slicing.until(lambda: not slicing.edge.cache.fill_table)
+    assert slicing.edge.stats()["objects"] == 0
+
+
+@pytest.mark.parametrize("disk", [True, False])
+async def test_who_is_behind_in_slices_that_cannot_be_fetched_again_is_not_cut(disk: bool, tmp_path: Path) -> None:
+    """The object has no ETag. A viewer has read nothing when all of its slices are stored, and then they leave."""
+    body = 2 * LARGE
+    tier = {"cache_dir": tmp_path / "cache", "disk": "64MiB", "ram": "1MiB"} if disk else {"ram": "64MiB"}
+    async with standing(tmp_path, slice="1MiB", slice_over="1MiB", **tier) as ground:
+        ground.upstream.answers["/large"] = ok(body)
+        reader, writer = await slow_viewer(ground)
+        await ground.until(lambda: len(waiting_responses()) == 1)
+        assert (await ground.gets("/large")).body == body
+        await ground.until(lambda: ground.edge.stats()["objects"] == 13 and not len(ground.edge.tasks))
+        await ground.edge.cache.purge(PurgeRequest(everything=True))
+        async with asyncio.timeout(SECONDS):
+            [answer] = read_responses(await reader.read(-1))
+        writer.close()
+        assert answer.body == body
+        assert ground.upstream.asked == ["GET /large"]

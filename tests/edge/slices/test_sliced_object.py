@@ -103,8 +103,8 @@ def test_a_run_goes_so_far_ahead_and_no_further(ground):
     fetch.on_bytes(BODY)
     while ground.settling:
         ground.settling.clear()
-        ground.sliced.on_slice_written()
-        ground.sliced.on_slice_written()
+        ground.sliced.on_slice_written(slice_entry(ground.sliced.whole, 0, 0, K))
+        ground.sliced.on_slice_written(slice_entry(ground.sliced.whole, 0, 0, K))
     assert [ground.sliced.has_slice(number) for number in range(10)] == [True] * (1 + READ_AHEAD_SLICES) + [False] * (
         9 - READ_AHEAD_SLICES
     )
@@ -122,7 +122,7 @@ def test_a_run_waits_for_the_tiers(ground):
     fetch.on_bytes(BODY)
     assert ground.sliced.unsettled == MAX_UNWRITTEN_SLICES
     assert stream.paused
-    ground.sliced.on_slice_written()
+    ground.sliced.on_slice_written(slice_entry(ground.sliced.whole, 0, 0, K))
     assert fetch.at == MAX_UNWRITTEN_SLICES + 1
 
 
