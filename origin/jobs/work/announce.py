@@ -38,9 +38,7 @@ class Announcer:
     async def announce(self, content_id: str, paths: Sequence[str]) -> None:
         """Announce a publication of these paths below the title. Raises UpstreamFailed, BadSettings."""
         async with aiohttp.ClientSession(timeout=TIMEOUT) as session:
-            if self.catalogue is not None:
-                fields = _authorization(self.catalogue_key_file, "key_server_key_file")
-                await _post(session, self.catalogue + CATALOGUE_PATH, {"contentId": content_id}, fields)
+            await self._tell_catalogue(session, content_id)
             if self.control is not None:
                 fields = _authorization(self.control_key_file, "announce_control_key_file")
                 wanted = paths_to_push(paths, self.segments)
@@ -48,15 +46,18 @@ class Announcer:
                 for at in range(0, len(urls), MAX_URLS):
                     await _post(session, self.control + CONTROL_PATH, {"urls": urls[at : at + MAX_URLS]}, fields)
 
+    async def _tell_catalogue(self, session: aiohttp.ClientSession, content_id: str) -> None:
+        if self.catalogue is not None:
+            fields = _authorization(self.catalogue_key_file, "key_server_key_file")
+            await _post(session, self.catalogue + CATALOGUE_PATH, {"contentId": content_id}, fields)
+
     async def announce_withdrawal(self, content_id: str) -> bool:
         """Have the catalogue read the library, and control purge the title from edges and shields.
 
         Returns whether there was a control to tell. Raises UpstreamFailed, BadSettings.
         """
         async with aiohttp.ClientSession(timeout=TIMEOUT) as session:
-            if self.catalogue is not None:
-                fields = _authorization(self.catalogue_key_file, "key_server_key_file")
-                await _post(session, self.catalogue + CATALOGUE_PATH, {"contentId": content_id}, fields)
+            await self._tell_catalogue(session, content_id)
             if self.control is not None:
                 fields = _authorization(self.control_key_file, "announce_control_key_file")
                 # A purge is for every region: edges keep no region in their keys.
