@@ -34,6 +34,7 @@ from services.adapters.catalogue import (
 )
 from services.adapters.events import EventsForPlayback
 from services.adapters.users import MaturityLimits, UsersForPlayback, as_access_verifier
+from services.analytics_assembly import build_analytics
 from services.catalogue.feed import ChangeFeed
 from services.catalogue.origin_poll import LibraryPoller
 from services.catalogue.routes import CatalogueRoutes
@@ -95,7 +96,7 @@ if TYPE_CHECKING:
 log = structlog.get_logger()
 
 STATS_SECONDS = 5.0
-HOLDS_PERSONAL_DATA = ("playback", "events", "search", "recommend")
+HOLDS_PERSONAL_DATA = ("playback", "events", "analytics", "search", "recommend")
 """The parts that export and forget a person when the part `users` asks."""
 WINDOW_SECONDS = 1.0
 """How late search, recommendations and control may see that a licence window has opened or closed."""
@@ -164,8 +165,8 @@ class _Builder:
             self.tasks.append(self.identity.run)
         if settings.control and (settings.runs("catalogue") or settings.runs("playback")):
             self.tasks.append(self._publish_key)
-        if settings.runs("events"):
-            self._events()
+        self._events()
+        self._analytics()
         if settings.runs("users") or settings.runs("playback"):
             await self._users()
         if settings.runs("catalogue"):
@@ -335,6 +336,8 @@ class _Builder:
 
     def _events(self) -> None:
         settings = self.settings
+        if not settings.runs("events"):
+            return
         retention = Retention(settings.events_keep, settings.events_max_bytes)
         rates = EventRates(settings.events_per_address, settings.events_rate)
         events = SegmentLog(settings.data / "events", self.clock, retention)
@@ -344,6 +347,17 @@ class _Builder:
         self.tasks.append(events.run)
         self.personal_data.append(EventsOfPerson(events))
         self.events = events
+
+    def _analytics(self) -> None:
+        if not self.settings.runs("analytics"):
+            return
+        built = build_analytics(self.settings, self.clock, self.counters)
+        if built is None:
+            return
+        self.routes += built.routes
+        self.tasks += built.tasks
+        self.retention += built.retention
+        self.personal_data.append(built.service)  # after the event log, which it reads
 
     async def _users(self) -> None:
         settings = self.settings

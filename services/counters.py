@@ -8,6 +8,7 @@ from kernel.counters import Counter as Row
 from kernel.counters import by_name
 
 BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0, 5.0)
+STARTUP_BUCKETS = (0.25, 0.5, 1.0, 1.5, 2.0, 3.0, 5.0, 8.0, 15.0, 30.0)
 
 COUNTERS = (
     Row(
@@ -56,6 +57,22 @@ COUNTERS = (
         "Events that players reported, by kind and outcome (stored, rejected).",
         ("kind", "outcome"),
     ),
+    Row("matinee_analytics_open_views", "gauge", "Views that are going on, as analytics knows them."),
+    Row("matinee_analytics_lake_events_total", "counter", "Events written to the lake."),
+    Row(
+        "matinee_qoe_events_total",
+        "counter",
+        "What views came to, by region and kind (view, start, exit-before-start, start-failure-technical, "
+        "start-failure-business, playback-failure-technical, playback-failure-business, rebuffer, error).",
+        ("region", "kind"),
+    ),
+    Row(
+        "matinee_qoe_watched_seconds_total",
+        "counter",
+        "Seconds that viewers spent after the first frame, by region and state (playing, rebuffering, seeking).",
+        ("region", "state"),
+    ),
+    Row("matinee_qoe_startup_seconds", "histogram", "Time from the intent to play to the first frame.", ("region",)),
     Row("matinee_recommend_events_total", "counter", "Feedback events stored."),
     Row(
         "matinee_recommend_lists_total",
@@ -107,6 +124,11 @@ class Counters:
         self.rebuilds = self._counter("matinee_search_rebuilds_total")
         self.events = self._counter("matinee_recommend_events_total")
         self.player_events = self._counter("matinee_events_total")
+        self.open_views = self._gauge("matinee_analytics_open_views")
+        self.lake_events = self._counter("matinee_analytics_lake_events_total")
+        self.quality = self._counter("matinee_qoe_events_total")
+        self.watched_seconds = self._counter("matinee_qoe_watched_seconds_total")
+        self.startup_seconds = self._histogram("matinee_qoe_startup_seconds", STARTUP_BUCKETS)
         self.lists = self._counter("matinee_recommend_lists_total")
         self.list_seconds = self._histogram("matinee_recommend_list_seconds")
         self.model_info = self._gauge("matinee_recommend_model_info")
@@ -124,6 +146,6 @@ class Counters:
         row = self._rows[name]
         return Gauge(row.name, row.sentence, row.labels, registry=self.registry)
 
-    def _histogram(self, name: str) -> Histogram:
+    def _histogram(self, name: str, buckets: tuple[float, ...] = BUCKETS) -> Histogram:
         row = self._rows[name]
-        return Histogram(row.name, row.sentence, row.labels, buckets=BUCKETS, registry=self.registry)
+        return Histogram(row.name, row.sentence, row.labels, buckets=buckets, registry=self.registry)

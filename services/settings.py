@@ -9,6 +9,7 @@ from pathlib import Path
 from kernel.errors import BadSettings
 from kernel.http.door_rules import DoorRules, is_loopback, rules_for
 from kernel.settings.door_settings import door
+from kernel.settings.store_address import STORE, StoreAddress
 from kernel.settings.table import (
     ADDRESS,
     CIDR,
@@ -28,7 +29,7 @@ from kernel.settings.table import (
 from kernel.vocabulary import REGION, Tier
 from services.storage.location import database_setting, password_file_setting
 
-PARTS = ("catalogue", "users", "playback", "events", "search", "recommend", "gateway")
+PARTS = ("catalogue", "users", "playback", "events", "analytics", "search", "recommend", "gateway")
 """What `--only` can name."""
 
 IPNetwork = ipaddress.IPv4Network | ipaddress.IPv6Network
@@ -166,6 +167,19 @@ class ServicesSettings:
     events_rate: int = setting(
         INTEGER, "5000", "Batches of events a second that this process takes; 429 beyond.", least=1, most=1_000_000
     )
+    lake: StoreAddress | None = setting(
+        STORE, None, "Where events and views are kept as Parquet: a folder, or s3://BUCKET/PREFIX. Not set: DATA/lake."
+    )
+    lake_credentials: Path | None = setting(
+        PATH,
+        None,
+        "File of S3 credentials for `lake` in AWS's form. Not set: AWS's environment variables or the machine's role.",
+    )
+    lake_flush: float = setting(
+        DURATION, "5m", "How often events and views are written to the lake.", least=1, most=3600
+    )
+    lake_events_keep: float = setting(DURATION, "30d", "How long events are kept in the lake.", least=3600)
+    lake_views_keep: float = setting(DURATION, "400d", "How long views are kept in the lake.", least=3600)
     drm_master_key: str | None = setting(
         TEXT,
         None,

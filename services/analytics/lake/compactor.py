@@ -84,6 +84,7 @@ class Compactor:
         self._started = 0
         self.cursor = 0
         self._lock = -1
+        self._is_open = False
 
     def open(self) -> None:
         """Go on from the checkpoint, and finish the flush that was left. Raises StorageFailed."""
@@ -95,6 +96,17 @@ class Compactor:
             raise StorageFailed(f"{self._folder} is used by another compactor") from None
         except OSError as error:
             raise StorageFailed(f"{self._folder} cannot be opened: {error.strerror}") from error
+        try:
+            self._go_on()
+            self._is_open = True
+        except BaseException:
+            self.close()
+            raise
+
+    def _go_on(self) -> None:
+        self._rows, self._closed, self._row_count, self._bytes = {}, [], 0, 0
+        self.cursor = self._started = 0
+        self.book.clear()
         checkpoint = self._load("checkpoint", Checkpoint)
         if checkpoint is not None:
             self.cursor = self._started = checkpoint.cursor
@@ -108,6 +120,7 @@ class Compactor:
 
     def close(self) -> None:
         """Give the folder back."""
+        self._is_open = False
         if self._lock >= 0:
             os.close(self._lock)
             self._lock = -1
@@ -132,6 +145,11 @@ class Compactor:
         self._row_count += len(events)
         self._bytes += len(record.body)
         self.book.add_batch(events)
+
+    @property
+    def is_open(self) -> bool:
+        """Whether it has read its checkpoint and holds the folder."""
+        return self._is_open
 
     @property
     def is_full(self) -> bool:

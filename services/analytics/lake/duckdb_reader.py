@@ -104,6 +104,14 @@ class DuckdbReader:
             for title, views, early, middle, length in self._query_views(sql, since, until, unflushed, {})
         ]  # fmt: skip
 
+    def sessions(
+        self, since: float, until: float, unflushed: Sequence[ViewRow], where: Mapping[str, str], most: int
+    ) -> list[dict[str, Any]]:
+        """Views, newest first, as their rows say."""
+        sql = f"SELECT {', '.join(ViewRow._fields)} FROM viewed ORDER BY started_ms DESC, session LIMIT {most}"
+        rows = self._query_views(sql, since, until, unflushed, where)
+        return [dict(zip(_NAMES, row, strict=True)) for row in rows]
+
     def view_counts(self, since: float, until: float, unflushed: Sequence[ViewRow]) -> list[dict[str, Any]]:
         """Each title's views by players' events, and by edges' logs: sessions that fetched a segment; and those that
         only one of the two knows."""
@@ -167,6 +175,14 @@ class DuckdbReader:
             f"CREATE VIEW {name} AS SELECT * FROM read_parquet([{listed}], union_by_name = true,"
             " hive_partitioning = false)"
         )
+
+
+def _camel(name: str) -> str:
+    first, *more = name.split("_")
+    return first + "".join(word.capitalize() for word in more)
+
+
+_NAMES = tuple(map(_camel, ViewRow._fields))
 
 
 def _quality_row(by: Sequence[str], row: Sequence[Any]) -> dict[str, Any]:

@@ -50,14 +50,22 @@ class LiveQuality:
         self._buckets: deque[Bucket] = deque(maxlen=KEPT_BUCKETS)
         self._before: dict[str, ViewRow] = {}
 
-    def observe(self, changed: Iterable[ViewRow], closed: Iterable[ViewRow], now: float) -> None:
-        """Count the open views that changed and those that closed since the look before, at `now` (Unix seconds)."""
-        bucket = self._bucket_at(now)
+    def observe(self, changed: Iterable[ViewRow], closed: Iterable[ViewRow], now: float) -> Mapping[str, Sums]:
+        """Count the open views that changed and those that closed since the look before, at `now` (Unix seconds).
+
+        Answers what grew since then, by region.
+        """
+        grown = Bucket(0)
         for row in changed:
-            _count_growth(bucket, row, self._before.get(row.session), is_closed=False)
+            _count_growth(grown, row, self._before.get(row.session), is_closed=False)
             self._before[row.session] = row
         for row in closed:
-            _count_growth(bucket, row, self._before.pop(row.session, None), is_closed=True)
+            _count_growth(grown, row, self._before.pop(row.session, None), is_closed=True)
+        bucket = self._bucket_at(now)
+        for dimension, values in grown.sums.items():
+            for value, sums in values.items():
+                _merge(bucket.sums_of(dimension, value), sums)
+        return grown.sums["region"]
 
     def _bucket_at(self, now: float) -> Bucket:
         start = int(now // BUCKET_SECONDS) * BUCKET_SECONDS
@@ -122,4 +130,4 @@ _FIELDS: Mapping[str, None] = dict.fromkeys(name for name in Sums.__struct_field
 def _merge(into: Sums, sums: Sums) -> None:
     for name in _FIELDS:
         setattr(into, name, getattr(into, name) + getattr(sums, name))
-    into.startups += sums.startups
+    into.startups += sums.startups[: max(0, MAX_STARTUPS - len(into.startups))]

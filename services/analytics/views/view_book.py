@@ -186,6 +186,11 @@ class ViewBook:
             self._closed.pop(session, None)
         self._crowded_out = [view for view in self._crowded_out if view.session not in sessions]
 
+    def clear(self) -> None:
+        """Forget everything."""
+        self._views, self._held, self._closed = OrderedDict(), {}, OrderedDict()
+        self._crowded_out, self._changed = [], set()
+
     def encode(self) -> bytes:
         """The book, to go on from after a restart."""
         open_views = [*self._crowded_out, *self._views.values()]
