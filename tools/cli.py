@@ -99,6 +99,29 @@ COMMANDS = (
         ("content",),
     ),
     Command("events import", "services.recommend.import_command", "Import viewing events from a CSV file.", ("file",)),
+    Command(
+        "analytics qoe",
+        "tools.analytics.reports:QOE",
+        "Show the quality of experience by title, region, edge or player.",
+    ),
+    Command("analytics live", "tools.analytics.reports:LIVE", "Show the quality of experience of the last seconds."),
+    Command(
+        "analytics dropoff",
+        "tools.analytics.reports:DROPOFF",
+        "Show how many viewers still watched at each minute of a title.",
+        ("content",),
+    ),
+    Command(
+        "analytics views",
+        "tools.analytics.reports:VIEWS",
+        "Show each title's views by players and by edges, side by side.",
+    ),
+    Command("analytics early", "tools.analytics.reports:EARLY", "Show the titles that many viewers leave early."),
+    Command(
+        "analytics compact",
+        "services.compact_command",
+        "Write the event log to the lake, where no process of the services does it.",
+    ),
     Command("recommend train", "services.training.train_command", "Train the recommendation model now."),
     Command(
         "recommend versions",

@@ -1,0 +1,1 @@
+"""`matinee analytics …`: reports of what viewers saw, as tables."""
