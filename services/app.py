@@ -7,11 +7,10 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Coroutine
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field, replace
 from functools import partial
-from importlib.metadata import PackageNotFoundError, version
 from secrets import token_bytes
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
@@ -19,9 +18,7 @@ from urllib.parse import urlsplit
 import aiohttp
 import structlog
 from aiohttp import web
-from prometheus_client import generate_latest
 
-from httpd.problem import problem
 from kernel.auth.signing_keys import SigningKey, generate_ed25519_pem
 from kernel.clock import Clock
 from kernel.errors import BadSettings, StorageFailed
@@ -54,9 +51,9 @@ from services.gateway.proxy import Gateway
 from services.http.geo import CountryLookup, open_geo_database
 from services.http.maturity import MaturityLimit, no_limit
 from services.http.middleware import ROUTES, Middleware
-from services.http.openapi import describe
+from services.http.own_routes import own_routes
 from services.http.params import MAX_BODY_BYTES
-from services.http.route import Access, Route, json_response
+from services.http.route import Route
 from services.peers import PeerClient, PeerEvents, PeerRoutes
 from services.playback.drm.drm_service import open_drm
 from services.playback.routing.edges import EdgeFinder
@@ -181,7 +178,7 @@ class _Builder:
             self._gateway()
         self.routes += PeerRoutes(self.personal_data, self.events).routes()
         self.tasks.append(RetentionJob(self.retention, self.clock).run)
-        self.routes += _own_routes(self.counters, self.ready, self.stopping, self.routes)
+        self.routes += own_routes(self.counters, self.ready, self.stopping, self.routes)
         wrapper = Middleware(
             self.authenticator,
             self.countries,
@@ -463,43 +460,3 @@ def _make_oidc_routes(
         settings.oidc_issuer or "", settings.oidc_client_id or "", secret, f"{public}{PATH}/callback"
     )
     return OidcRoutes(service, OidcClient(provider, shared, clock), f"{public}/#welcome").routes()
-
-
-def _version() -> str:
-    try:
-        return version("matinee")
-    except PackageNotFoundError:
-        return "0.1.0"
-
-
-def _own_routes(
-    counters: Counters, ready: Sequence[asyncio.Event], stopping: asyncio.Event, routes: Sequence[Route]
-) -> tuple[Route, ...]:
-    described: dict[str, object] = {}
-
-    async def health(_: web.Request) -> web.Response:
-        waiting = sum(1 for event in ready if not event.is_set())
-        return json_response({"status": "ok" if not waiting else "starting"})
-
-    async def readiness(_: web.Request) -> web.Response:
-        if stopping.is_set():
-            return problem(503, "draining", "The services are stopping; running requests finish.")
-        if not all(event.is_set() for event in ready):
-            return problem(503, "starting", "The search index or the recommendations are still loading.")
-        return json_response({"status": "ready"})
-
-    async def metrics(_: web.Request) -> web.Response:
-        body = generate_latest(counters.registry)
-        return web.Response(body=body, headers={"Content-Type": "text/plain; version=0.0.4; charset=utf-8"})
-
-    async def openapi(_: web.Request) -> web.Response:
-        return json_response(described, cache="public, max-age=60")
-
-    own = (
-        Route("GET", "/healthz", health, Access.ANYBODY, "Whether the process is alive", response={"type": "object"}),
-        Route("GET", "/readyz", readiness, Access.ANYBODY, "Whether all parts serve", response={"type": "object"}),
-        Route("GET", "/metrics", metrics, Access.INTERNAL, "Counters in Prometheus' text format", hidden=True),
-        Route("GET", "/openapi.json", openapi, Access.ANYBODY, "This description", response={"type": "object"}),
-    )
-    described |= describe([*routes, *own], _version())
-    return own
