@@ -18,8 +18,10 @@ from tools.recommend.client import ServiceApi, ServiceCommand, ServiceSettings, 
 class RangeSettings(ServiceSettings):
     """A range of time."""
 
-    since: str | None = setting(TEXT, None, "Views that started from then on: ISO 8601 or Unix seconds; a day ago.")
-    until: str | None = setting(TEXT, None, "Views that started before then; now.")
+    started_after: str | None = setting(
+        TEXT, None, "Views that started from then on: ISO 8601 or Unix seconds; a day ago."
+    )
+    started_before: str | None = setting(TEXT, None, "Views that started before then; now.")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,7 +76,7 @@ def show_early(settings: EarlySettings) -> int:
 
 
 def _range(settings: RangeSettings) -> dict[str, Any]:
-    return {"from": settings.since, "to": settings.until}
+    return {"from": settings.started_after, "to": settings.started_before}
 
 
 def _show(settings: ServiceSettings, report: str, query: Mapping[str, Any], draw: Callable[[Any], Table]) -> int:

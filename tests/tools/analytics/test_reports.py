@@ -68,7 +68,7 @@ def ask(tmp_path, monkeypatch, capsys):
 
 
 def test_quality_as_a_table(ask):
-    printed, asked = ask(QOE, since="2027-01-15T08:00:00+01:00")
+    printed, asked = ask(QOE, started_after="2027-01-15T08:00:00+01:00")
     assert asked.startswith("GET /analytics/qoe?from=2027-01-15T08:00:00%2B01:00&by=title ")
     assert f"Bearer {'k' * 32}" in asked
     for text in ("film", "1.50 s", "2.50 s", "1.67%", "2.00", "0 + 0"):
