@@ -7,14 +7,17 @@ import ctypes
 import gc
 import os
 import sys
-from dataclasses import replace
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import structlog
 import uvloop
 
+from edge.node.notify import notify
 from edge.node.place import NodePlace, place_of
+from edge.process_log import configure_log, loop_exception_handler
 from edge.settings import EdgeSettings
 from edge.upstreams.network import LoopNetwork
 from httpd.process import begin_process
@@ -26,6 +29,7 @@ from system.clock import SystemClock
 if TYPE_CHECKING:  # a supervisor does without them
     from edge.app import Edge
     from edge.node.channel import SupervisorLink
+    from edge.node.takeover import Successor
 
 SETTINGS = EdgeSettings
 
@@ -72,30 +76,72 @@ def _freeze_objects() -> None:
     gc.set_threshold(MIN_YOUNG_OBJECTS)
 
 
+@dataclass(slots=True)
+class _Surroundings:
+    """What a process has been given: by its supervisor (`link`), by its predecessor (`successor`), or by nobody."""
+
+    settings: EdgeSettings
+    network: LoopNetwork
+    link: SupervisorLink | None = None
+    successor: Successor | None = None
+
+
+def _surroundings(settings: EdgeSettings, place: NodePlace | None) -> _Surroundings:
+    from edge.node import sockets
+    from edge.node.channel import SupervisorLink
+    from edge.node.takeover import Successor, takeover_of
+
+    if place is not None:
+        at = settings.admin._replace(port=place.admin_port)
+        link = SupervisorLink(place.channel)
+        return _Surroundings(replace(settings, admin=at), sockets.SharedSockets(place.sockets), link)
+    takeover = takeover_of(os.environ)
+    if takeover is not None:
+        at = settings.admin._replace(port=takeover.admin_port)
+        network = sockets.InheritedSockets(takeover.sockets)
+        return _Surroundings(replace(settings, admin=at), network, successor=Successor(takeover))
+    passed = sockets.passed_sockets(os.environ, os.getpid())
+    sockets.forget_passed_sockets(os.environ)
+    return _Surroundings(settings, sockets.InheritedSockets(passed) if passed else LoopNetwork())
+
+
 async def _serve(settings: EdgeSettings, place: NodePlace | None) -> None:
     from edge.app import Edge
-    from edge.node.channel import SupervisorLink
-    from edge.node.sockets import SharedSockets
-    from edge.process_log import configure_log, loop_exception_handler
 
-    clock = SystemClock()
+    clock, stop = SystemClock(), asyncio.Event()
     rate = configure_log(clock.mono)
-    stop = asyncio.Event()
-    network, link = LoopNetwork(), None
-    if place is not None:
-        network, link = SharedSockets(place.sockets), SupervisorLink(place.channel)
-        settings = replace(settings, admin=settings.admin._replace(port=place.admin_port))
-    edge = Edge(settings, network, clock, place=place, link=link)
+    around = _surroundings(settings, place)
+    edge = Edge(around.settings, around.network, clock, place=place, link=around.link)
+    edge.counts.log_rate = rate
+    edge.read_again = lambda: replace(read_settings(settings), admin=around.settings.admin)
 
     def begin_stop() -> None:
         stop.set()
         edge.prepare_stop()
 
-    edge.counts.log_rate = rate
-    edge.read_again = lambda: replace(read_settings(settings), admin=settings.admin)
+    if around.link is not None:
+        await around.link.open(begin_stop)
+    _install_handlers(edge, begin_stop, clock)
+    if around.successor is not None:
+        await around.successor.open()
+        await around.successor.ask_release()
+    await edge.start()
+    if not stop.is_set() and edge.owns_cache:
+        await edge.start_admin()
+    _freeze_objects()
+    _say_ready(edge, around)
+    await stop.wait()
+    await edge.stop()
+
+
+def _install_handlers(edge: Edge, begin_stop: Callable[[], object], clock: SystemClock) -> None:
+    from edge.node.takeover import Predecessor
+
+    def inherited() -> tuple[Sequence[int], int]:
+        return edge.listener.descriptors, edge.admin_address.port if edge.admin_address is not None else 0
+
+    predecessor = Predecessor(inherited, edge.release, begin_stop, edge.tasks, clock)
     loop = asyncio.get_running_loop()
-    if link is not None:
-        await link.open(begin_stop)
     loop.set_exception_handler(loop_exception_handler(edge.counts.count_loop_error))
     install_signals(
         loop.add_signal_handler,
@@ -103,14 +149,9 @@ async def _serve(settings: EdgeSettings, place: NodePlace | None) -> None:
         reload=edge.reload,
         reopen_logs=lambda: edge.reload("log"),
         unsupported=lambda name: logger.warning("signal-unsupported", signal=name),
+        # In a node of several processes the supervisor hands over, for all of them.
+        hand_over=predecessor.start_successor if edge.owner is None and edge.worker is None else None,
     )
-    await edge.start()
-    if not stop.is_set() and edge.owns_cache:
-        await edge.start_admin()
-    _freeze_objects()
-    _say_ready(edge, link)
-    await stop.wait()
-    await edge.stop()
 
 
 def read_settings(started: EdgeSettings) -> EdgeSettings:
@@ -125,10 +166,13 @@ def read_settings(started: EdgeSettings) -> EdgeSettings:
     return made
 
 
-def _say_ready(edge: Edge, link: SupervisorLink | None) -> None:
+def _say_ready(edge: Edge, around: _Surroundings) -> None:
     scheme = "https" if edge.settings.tls_cert is not None else "http"
     line = f"ready {edge.settings.role} {scheme}://{edge.address} admin http://{edge.admin_address}"
-    if link is None:
-        print(line, flush=True)
-    else:
-        link.send(ready=line)
+    if around.link is not None:
+        around.link.send(ready=line)
+        return
+    print(line, flush=True)
+    notify("READY=1")
+    if around.successor is not None:
+        around.successor.say_ready()

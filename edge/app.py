@@ -215,6 +215,8 @@ class Edge:
 
     async def start(self) -> None:
         """Recover the disk, connect to control, listen. BadSettings if something is unavailable."""
+        if self.owner is not None:
+            await self.owner.wait_for_predecessor()
         if self.disk is not None and self.owns_cache:
             await self.tasks.offload(partial(private_folder, self.disk.folder))
             disk, now = self.disk, Instant(self.clock.wall(), self.clock.mono())
@@ -389,6 +391,10 @@ class Edge:
             ends.callback(self.connection_limits.cut_handshakes)
             ends.callback(self.listener.abort_connections)
 
+    async def release(self) -> None:
+        """A successor needs what this process holds; viewers are served until it has started."""
+        await self._hand_over()
+
     async def _hand_over(self) -> None:
         """Release the fleet's stream, the admin port and the cache folder for a successor with the same settings.
         Running responses go on from RAM, from open files and from upstream."""
@@ -407,8 +413,7 @@ class Edge:
             logger.warning("cache-folder-kept", seconds=MAX_HANDOVER_SECONDS)
 
     async def _release(self, link: SupervisorLink) -> None:
-        """A successor of the node needs what this process holds; viewers are served until it has started."""
-        await self._hand_over()
+        await self.release()
         link.send(released=True)
 
     # -- what the parts ask ------------------------------------------------------------------------------------

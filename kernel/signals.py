@@ -3,7 +3,7 @@
     SIGTERM, SIGINT   stop: drain, then exit
     SIGHUP            reload what can be reloaded, and reopen the logs
     SIGUSR1           reopen the logs (log rotation)
-    SIGUSR2           hand over to a successor: not supported yet, logged
+    SIGUSR2           hand over to a successor, where the program can; else logged
     SIGPIPE           ignored: a reader that left is an error of that write only
 
 By default most of these end the process without a message, so none keeps its default action. `hold_signals` stands
@@ -30,7 +30,7 @@ def hold_signals() -> None:
 
 def install_signals(
     add: Add, *, stop: Callable[[], object], reload: Callable[[], object], reopen_logs: Callable[[], object],
-    unsupported: Callable[[str], object],
+    unsupported: Callable[[str], object], hand_over: Callable[[], object] | None = None,
 ) -> None:  # fmt: skip
     """Install the handlers in the loop; `add` is its `add_signal_handler`; `unsupported` is called with the name of a
     signal."""
@@ -38,7 +38,7 @@ def install_signals(
         add(number, stop)
     add(signal.SIGHUP, reload)
     add(signal.SIGUSR1, reopen_logs)
-    add(signal.SIGUSR2, lambda: unsupported("SIGUSR2"))
+    add(signal.SIGUSR2, hand_over if hand_over is not None else lambda: unsupported("SIGUSR2"))
 
 
 def _nothing(_number: int, _frame: FrameType | None) -> None:

@@ -3,11 +3,13 @@
 Child to supervisor:
     {"ready": "the line it prints"}        it serves
     {"kill": slot, "number": n}            a worker does not answer: kill it
+    {"needs": "release"}                   the predecessor of the node must release its cache folder
     {"released": true}                     the cache folder, the admin port and control's stream are free
 Supervisor to child:
     {"killed": n}                          the worker of that request is gone
     {"gone": slot}                         a worker has ended
     {"release": true}                      release them for a successor
+    {"released": true}                     the predecessor of the node has released them
 """
 
 from __future__ import annotations

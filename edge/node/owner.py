@@ -62,9 +62,16 @@ class NodeOwner:
         self._server: asyncio.Server | None = None
         self._kills: dict[int, asyncio.Future[None]] = {}
         self._number = 0
+        self._released = asyncio.Event()
         link.on_message = self._on_message
         self.on_release: Callable[[], object] | None = None
         """Called when a successor needs what this process holds."""
+
+    async def wait_for_predecessor(self) -> None:
+        """Wait until the predecessor of the node has released the cache folder."""
+        if self._place.takes_over:
+            self._link.send(needs="release")
+            await self._released.wait()
 
     async def open(self) -> None:
         """Listen for workers. Raises OSError."""
@@ -109,6 +116,8 @@ class NodeOwner:
                 waiting.set_result(None)
         elif "gone" in message:
             self.hub.on_gone(message["gone"])
+        elif "released" in message:
+            self._released.set()
         elif "release" in message and self.on_release is not None:
             self.on_release()
 

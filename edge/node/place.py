@@ -17,7 +17,8 @@ OWNER = 0
 class NodePlace:
     """`slot` of `workers`; `folder`: where the node's sockets and maps are; `sockets`: descriptors that viewers connect
     to; `channel`: descriptor of the socket to the supervisor; `admin_port`: the same for every owner; `survivors`:
-    slots of workers that already ran when this owner was started, so that they may hold an index."""
+    slots of workers that already ran when this owner was started, so that they may hold an index; `takes_over`: a
+    predecessor of the node must release the cache folder first."""
 
     slot: int
     workers: int
@@ -27,6 +28,7 @@ class NodePlace:
     bodies_folder: str
     admin_port: int
     survivors: tuple[int, ...] = ()
+    takes_over: bool = False
 
     @property
     def owns_cache(self) -> bool:

@@ -52,6 +52,35 @@ def adopt(descriptors: Sequence[int]) -> list[socket.socket]:
     return made
 
 
+def own(descriptors: Sequence[int]) -> list[socket.socket]:
+    """The sockets of these descriptors themselves, not for children."""
+    made = []
+    for fd in descriptors:
+        sock = socket.socket(fileno=fd)
+        sock.setblocking(False)
+        sock.set_inheritable(False)
+        made.append(sock)
+    return made
+
+
+class InheritedSockets(LoopNetwork):
+    """The network of a process that got its listening sockets from its predecessor or from systemd, and owns them: a
+    drain closes them, and an undrain opens others. Everything else is LoopNetwork's."""
+
+    def __init__(self, descriptors: Sequence[int]) -> None:
+        super().__init__()
+        self._descriptors = tuple(descriptors)
+
+    async def listen(
+        self, address: Address, factory: Factory, tls: ssl.SSLContext | None = None, door: Door | None = None
+    ) -> Listener:
+        """See Network."""
+        descriptors, self._descriptors = self._descriptors, ()
+        if not descriptors:
+            return await super().listen(address, factory, tls, door)
+        return Acceptor(own(descriptors), factory, tls, door or OpenDoor(), address.host)
+
+
 class SharedSockets(LoopNetwork):
     """The network of a process that others share their listening sockets with. Everything else is LoopNetwork's."""
 

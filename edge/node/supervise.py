@@ -14,18 +14,24 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
+import structlog
 import xxhash
 
+from edge.node.notify import notify
 from edge.node.place import TICKET_SECRET
-from edge.node.sockets import free_port, open_sockets
+from edge.node.sockets import forget_passed_sockets, free_port, open_sockets, own, passed_sockets
 from edge.node.supervisor import Supervisor
+from edge.node.takeover import Predecessor, Successor, Takeover, takeover_of
 from edge.node.tiers import touches_size
 from edge.process_log import configure_log
 from edge.settings import EdgeSettings
+from edge.tasks import TaskOwner
 from kernel.errors import BadSettings
 from kernel.signals import install_signals
 from system.clock import SystemClock
 from system.private_files import private_folder
+
+logger = structlog.get_logger("edge")
 
 SHARED_MEMORY = Path("/dev/shm")  # noqa: S108 (a folder of our own in it)
 """A file system in memory; without it, the folder for temporary files takes its place."""
@@ -42,28 +48,57 @@ def supervise(settings: EdgeSettings) -> int:
 
 
 async def _run(settings: EdgeSettings, folder: Path) -> int:
-    configure_log(SystemClock().mono)
-    try:
-        sockets = await _bound(settings)
-    except OSError as error:
-        raise BadSettings("listen", f"{settings.listen} cannot be listened on: {error.strerror or error}") from None
+    clock = SystemClock()
+    configure_log(clock.mono)
+    takeover = takeover_of(os.environ)
+    successor = Successor(takeover) if takeover is not None else None
+    if successor is not None:
+        await successor.open()
+    sockets = await _sockets(settings, takeover)
+    admin_port = _admin_port(settings, takeover)
     bodies = _parent() / f"matinee-bodies-{_name(settings)}"
-    admin_port = settings.admin.port or free_port(settings.admin.host)
-    supervisor = Supervisor(settings.workers, folder, bodies, sockets, admin_port, settings.drain)
-    loop = asyncio.get_running_loop()
+    tasks = TaskOwner(lambda error: logger.error("bug-task-failed", exc_info=error), threads=1)
+    supervisor = Supervisor(settings.workers, folder, bodies, sockets, admin_port, settings.drain, successor)
+    predecessor = Predecessor(
+        lambda: (supervisor.descriptors, admin_port), supervisor.release, supervisor.stop, tasks, clock
+    )
     install_signals(
-        loop.add_signal_handler,
+        asyncio.get_running_loop().add_signal_handler,
         stop=supervisor.stop,
         reload=lambda: supervisor.signal_owner(signal.SIGHUP),
         reopen_logs=lambda: supervisor.signal_owner(signal.SIGUSR1),
         unsupported=lambda _: None,
+        hand_over=predecessor.start_successor,
     )
     line = await supervisor.start()
     if line is not None:
         print(line, flush=True)
+        notify("READY=1")
+        if successor is not None:
+            successor.say_ready()
     code = await supervisor.wait_ended()
-    shutil.rmtree(bodies, ignore_errors=True)
+    await tasks.stop(0.0)
+    if not predecessor.is_over:
+        shutil.rmtree(bodies, ignore_errors=True)
     return code
+
+
+def _admin_port(settings: EdgeSettings, takeover: Takeover | None) -> int:
+    if takeover is not None:
+        return takeover.admin_port
+    return settings.admin.port or free_port(settings.admin.host)
+
+
+async def _sockets(settings: EdgeSettings, takeover: Takeover | None) -> list[socket.socket]:
+    """The listening sockets: the predecessor's, systemd's, or new ones. Raises BadSettings."""
+    inherited = takeover.sockets if takeover is not None else passed_sockets(os.environ, os.getpid())
+    forget_passed_sockets(os.environ)
+    if inherited:
+        return own(inherited)
+    try:
+        return await _bound(settings)
+    except OSError as error:
+        raise BadSettings("listen", f"{settings.listen} cannot be listened on: {error.strerror or error}") from None
 
 
 async def _bound(settings: EdgeSettings) -> list[socket.socket]:

@@ -13,7 +13,7 @@ import os
 import signal
 import socket
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -22,6 +22,7 @@ import structlog
 from edge.node.channel import Channel, Message
 from edge.node.child_state import ChildEvent, ChildState, failures_after, next_state, pause_before_restart
 from edge.node.place import OWNER, NodePlace
+from edge.node.takeover import RELEASE_SECONDS, Successor
 from edge.tasks import TaskOwner
 
 KILL_AFTER_SECONDS = 15.0
@@ -47,7 +48,8 @@ class Child:
 
 
 class Supervisor:
-    """See the module. `sockets`: those that viewers connect to. `drain`: seconds that running responses may take."""
+    """See the module. `sockets`: those that viewers connect to. `drain`: seconds that running responses may take.
+    `successor`: the link to a node before this one."""
 
     def __init__(
         self,
@@ -57,6 +59,7 @@ class Supervisor:
         sockets: Sequence[socket.socket],
         admin_port: int,
         drain: float,
+        successor: Successor | None = None,
     ) -> None:
         self._workers = workers
         self._folder, self._bodies = folder, bodies
@@ -69,8 +72,10 @@ class Supervisor:
         self._ended = asyncio.Event()
         self._stopping = False
         self._exit_code = 0
-        self.on_released: Callable[[], object] | None = None
-        """Called when the owner has released what a successor needs."""
+        self._successor = successor
+        self._released = asyncio.Event()
+        self.was_taken_over = False
+        """Whether a successor has the sockets and the bodies."""
 
     # -- the life of the node ----------------------------------------------------------------------------------
 
@@ -112,11 +117,24 @@ class Supervisor:
             for child in self._children[1:]:
                 _signal(child, number)
 
-    def release(self) -> None:
-        """Have the owner release what a successor needs; `on_released` is called then."""
+    @property
+    def descriptors(self) -> tuple[int, ...]:
+        """The listening sockets."""
+        return tuple(sock.fileno() for sock in self._sockets)
+
+    async def release(self) -> None:
+        """Have the owner release what a successor of the node needs."""
         channel = self._children[OWNER].channel
         if channel is not None:
             channel.send(release=True)
+            await asyncio.wait((self._tasks.spawn(_wait(self._released)),), timeout=RELEASE_SECONDS)
+
+    async def _ask_predecessor(self, child: Child) -> None:
+        """The owner waits for the node's predecessor."""
+        if self._successor is not None:
+            await self._successor.ask_release()
+        if child.channel is not None:
+            child.channel.send(released=True)
 
     def _kill_all(self) -> None:
         for child in self._children:
@@ -136,6 +154,7 @@ class Supervisor:
                 bodies_folder=str(self._bodies),
                 admin_port=self._admin_port,
                 survivors=self._survivors() if child.slot == OWNER else (),
+                takes_over=child.slot == OWNER and self._successor is not None,
             )
             child.started = asyncio.get_running_loop().time()
             try:
@@ -196,8 +215,10 @@ class Supervisor:
                 self._all_ready.set()
         elif "kill" in message:
             self._kill(self._children[message["kill"]], message["number"])
-        elif "released" in message and self.on_released is not None:
-            self.on_released()
+        elif "needs" in message:
+            self._tasks.spawn(self._ask_predecessor(child))
+        elif "released" in message:
+            self._released.set()
 
     def _kill(self, child: Child, number: int) -> None:
         """The owner waits for this worker in vain: it must not serve what was purged."""

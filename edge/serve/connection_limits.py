@@ -64,7 +64,7 @@ class ConnectionLimits:
         """The oldest first."""
         self._handshakes_by_group: dict[Hashable, int] = {}
         self.closed = False
-        """Whether no connection is admitted any more."""
+        """Whether the node drains: a connection that was accepted just before may make one request."""
 
     # -- bounds ------------------------------------------------------------------------------------------------
 
@@ -168,7 +168,7 @@ class ConnectionLimits:
         if self._connections > most + max(MIN_REFUSED, most // REFUSED_SHARE) or left < 0.5:
             self.counts.cut += 1
             connection.abort(Abort.CROWDED)  # a refused viewer would hold a descriptor for some more seconds
-        if too_many or self._connections > most or self.closed or left < 1:
+        if too_many or self._connections > most or left < 1:
             return False
         return self.settings.role != "shield" or ip is None or ip.is_loopback or self._is_known_edge(ip)
 

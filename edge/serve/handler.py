@@ -112,6 +112,8 @@ class RequestHandler:
         self.counts.connections += 1
         if not self._limits.admits(connection):
             self._responses.refuse_connection(connection)
+        elif self._limits.closed:
+            connection.close_after_next()
 
     def on_connection_closed(self, connection: ViewerConnection) -> None:
         """Forget a closed connection."""

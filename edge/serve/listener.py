@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from edge.counters import Counts
 from edge.settings import EdgeSettings
 from edge.upstreams.network import Listener, Network
-from edge.wire.accept import Door, Factory, OpenDoor
+from edge.wire.accept import Acceptor, Door, Factory, OpenDoor
 from edge.wire.h2.h2_server import Http2Connection
 from edge.wire.head import Limits
 from edge.wire.http1_server import Connection, Handler
@@ -243,6 +243,11 @@ class ViewerListener:
             connection.ticks = 0
         elif connection.ticks > stalled:
             connection.abort(Abort.STALLED)
+
+    @property
+    def descriptors(self) -> tuple[int, ...]:
+        """The listening sockets, to be handed to a successor."""
+        return self._listener.descriptors if isinstance(self._listener, Acceptor) else ()
 
     def close(self) -> None:
         """Stop accepting. Every connection may finish its response and make one more request, which is answered with

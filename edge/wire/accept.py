@@ -104,6 +104,11 @@ class Acceptor:
         self._reserve = _open_reserve()
         self._resume()
 
+    @property
+    def descriptors(self) -> tuple[int, ...]:
+        """The listening sockets, to be handed to a successor."""
+        return tuple(sock.fileno() for sock in self._sockets)
+
     def close(self) -> None:
         """Stop accepting; running handshakes go on."""
         if self._pause_timer is not None:

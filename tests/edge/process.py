@@ -145,11 +145,18 @@ class EdgeProcess:
         self.process = process
         self.log = log
         assert process.stdout is not None
-        ready, _, _ = select.select([process.stdout], [], [], SECONDS)
-        line = process.stdout.readline().decode().split() if ready else []
+        ready, _, _ = select.select([process.stdout], [], [], 3 * SECONDS)  # it imports a lot, on a busy machine
+        self.ready_line = process.stdout.readline().decode() if ready else ""
+        line = self.ready_line.split()
         assert line[:1] == ["ready"], f"not ready: {line} {log.read_text()}"
         self.address = _address(line[2])
         self.admin = _address(line[4])
+
+    def next_line(self, seconds: float) -> str:
+        """The next line on its standard output, which a successor shares."""
+        assert self.process.stdout is not None
+        assert select.select([self.process.stdout], [], [], seconds)[0], self.log.read_text()
+        return self.process.stdout.readline().decode()
 
     def connect(self) -> socket.socket:
         return socket.create_connection(self.address, timeout=SECONDS)
