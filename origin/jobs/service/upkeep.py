@@ -101,6 +101,8 @@ class Upkeep:
     async def visit_neighbours(self) -> None:
         """Say that this origin is there, and take the jobs of those that are not. Raises StorageFailed."""
         neighbours, now = self._neighbours, self._clock.wall()
+        if not neighbours.homes.database.is_shared:
+            return
         await neighbours.homes.note(now)
         if neighbours.silent:
             for job_id in await neighbours.homes.adopt(now, neighbours.silent, neighbours.can_fetch):

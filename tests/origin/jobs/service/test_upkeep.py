@@ -6,6 +6,7 @@ from origin.jobs.job_graph import StepKind
 from origin.jobs.records import Failure
 from origin.jobs.retry_policy import FailureReason
 from system.clock import SystemClock
+from tests.origin.jobs.service.conftest import until
 from tests.origin.jobs.service.test_content_routes import ingest
 from tests.origin.jobs.service.test_ingest_service import upload
 from tests.origin.uploads.conftest import CHUNK
@@ -42,6 +43,29 @@ async def test_the_first_alert_of_a_new_queue_is_reported(origin):
     await fail(origin, await origin.lease())
     await upkeep.end_and_alert()
     assert upkeep.counts.alerts == {"job-failed": 2}
+
+
+async def test_a_neighbour_does_the_jobs_of_a_silent_origin(start_origin, empty_postgresql, tmp_path):
+    """From the film's location, or not at all where only the silent origin may read that. Its own folder goes."""
+    (tmp_path / "password").touch(0o600)
+    (tmp_path / "password").write_text(empty_postgresql.password)
+    shared = {"database": empty_postgresql.url, "database_password_file": tmp_path / "password", "adopt_after": 0.01}
+    silent = await start_origin(data=tmp_path / "a", **shared)
+    content = await ingest(silent, "a.mp4")
+    silent.ingest.folders.of((await silent.lease()).job_id).make()
+    blind = await start_origin(data=tmp_path / "b", ingest_folders=(), **shared)
+    await blind.ingest.upkeep.visit_neighbours()
+    assert (await silent.ingest.views.active_job(content)).home == silent.ingest.home
+    other = await start_origin(data=tmp_path / "c", **shared)
+
+    async def adopted():
+        await other.ingest.upkeep.visit_neighbours()
+        return (await other.ingest.views.active_job(content)).home == other.ingest.home
+
+    await until(adopted)
+    assert (await other.lease()).step.kind is StepKind.RECEIVE
+    await silent.ingest.upkeep.tidy()
+    assert silent.ingest.folders.ids() == []
 
 
 async def test_folders_and_uploads_go_with_their_jobs(origin):
