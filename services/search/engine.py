@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import replace
+from enum import Enum
 from functools import cache, partial
 from itertools import chain
 from typing import Any
@@ -18,7 +19,7 @@ from services.search.index.title_index import Snapshot
 from services.search.query.filters import Filters, filter_clauses, passes
 from services.search.query.parse import Hints, ParsedQuery
 from services.search.query.request import Hit, Results, SearchRequest, Sort, Stage, order_hits, place_hit
-from services.search.ranking.grade import Grade, grade_title, score_beginning, score_title
+from services.search.ranking.grade import Grade, grade_title, has_all_words, score_beginning, score_title
 from services.search.ranking.typos import Resemblance, rate_titles
 
 HEAD = 120
@@ -39,6 +40,16 @@ MAX_AT_ONCE = 48
 
 WHOLE_SCORE, BEGINNING_SCORE, WORDS_SCORE, NAMES_SCORE, TEXT_SCORE = 13.0, 10.99, 9.99, 6.99, 1.99
 """The highest score of a title that each exact stage found."""
+
+
+class Spelling(Enum):
+    """What the exact matches say about a query."""
+
+    RIGHT = "right"
+    """It is a title or a person, or matches many titles."""
+    LIKELY = "likely"
+    """Some title has all of its words: only titles one error away are looked for."""
+    UNKNOWN = "unknown"
 
 
 class Search:
@@ -65,8 +76,8 @@ class Search:
         if reading is not None:
             self._add_hinted(*reading)
         similar: list[str] = []
-        if request.typos and not self._looks_right():
-            similar = self._add_similar()
+        if request.typos and (spelling := self._judge_spelling()) is not Spelling.RIGHT:
+            similar = self._add_similar(spelling)
         everything = cache(partial(self._everything, similar, reading))
         if request.sort is not Sort.RELEVANCE:
             return self._sorted(everything)
@@ -120,19 +131,17 @@ class Search:
             # Titles beyond the head of an earlier stage come back in a later one: behind it, whatever their grade.
             self._hits[row.content_id] = Hit(row, stage, grade, min(score, most))
 
-    def _looks_right(self) -> bool:
-        """Whether the query is spelt right: a title or a person is it, or many match. Filters do not change this."""
+    def _judge_spelling(self) -> Spelling:
+        """Whether the query is spelt right, by all titles of the country: filters do not change it."""
         request, base = self._request, Filters(self._request.filters.country)
         if request.filters == base:
-            strong = [hit for hit in self._hits.values() if hit.grade >= Grade.MIXED and hit.stage is Stage.EXACT]
-            return len(strong) >= ENOUGH_EXACT or any(hit.grade in CLEAR_GRADES for hit in strong)
-        if not self._still_has_time():
-            return False
+            return _judge_spelling(self._hits.values(), request.query)
         unfiltered = Search(self._snapshot, SearchRequest(request.query, base), self._has_time)
         unfiltered._run_stages(request.query, filter_clauses(base), 2 * ENOUGH_EXACT, Stage.EXACT)
-        return unfiltered._looks_right()
+        self._partial = self._partial or unfiltered._partial
+        return unfiltered._judge_spelling()
 
-    def _add_similar(self) -> list[str]:
+    def _add_similar(self, spelling: Spelling) -> list[str]:
         """Collect titles with typing errors behind the exact ones. Returns all of them, also those filtered out."""
         query = self._request.query
         base = filter_clauses(Filters(self._request.filters.country))
@@ -144,7 +153,7 @@ class Search:
                 break
             rows.update((row.content_id, row) for row in fetch())
             rated = rate_titles(list(rows.values()), query, self._snapshot.weigh)
-            if rated and rated[0].cost < CLEAR_COST:
+            if spelling is Spelling.LIKELY or (rated and rated[0].cost < CLEAR_COST):
                 break
         rated = rated[:MAX_SIMILAR]
         for found in rated:
@@ -254,6 +263,15 @@ class Search:
         )
         hits = [self._hits.get(row.content_id, Hit(row, Stage.EXACT, Grade.TEXT)) for row in rows]
         return Results(hits, everything, "exact" if hits else "none", self._partial)
+
+
+def _judge_spelling(hits: Collection[Hit], query: ParsedQuery) -> Spelling:
+    strong = [hit for hit in hits if hit.grade >= Grade.MIXED and hit.stage is Stage.EXACT]
+    if len(strong) >= ENOUGH_EXACT or any(hit.grade in CLEAR_GRADES for hit in strong):
+        return Spelling.RIGHT
+    if len(query.words) > 1 and any(has_all_words(hit.row, query) for hit in strong):
+        return Spelling.LIKELY
+    return Spelling.UNKNOWN
 
 
 def _hinted_filters(filters: Filters, hints: Hints) -> Filters:

@@ -92,6 +92,11 @@ def _grade_people(row: TitleRow, query: ParsedQuery) -> Grade:
     return Grade.PEOPLE_BEGIN if _begins(both, last) else Grade.TEXT
 
 
+def has_all_words(row: TitleRow, query: ParsedQuery) -> bool:
+    """Whether all words, the last one too, are whole words of title and cast."""
+    return _has_all([*row.tokens, *" ".join(row.people).split()], query.words)
+
+
 def _has_all(own: Sequence[str], words: Sequence[QueryWord]) -> bool:
     return all(_has(own, word) for word in words)
 
