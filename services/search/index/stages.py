@@ -8,7 +8,7 @@ from typing import Any
 from tantivy import Occur, Order, Query
 
 from services.search.index.entry import TitleRow
-from services.search.index.schema import SCHEMA, stem
+from services.search.index.schema import LINE_HEAD, SCHEMA, WORD_HEAD, stem
 from services.search.index.title_index import Snapshot, existing_rows
 from services.search.query.parse import ParsedQuery, QueryWord
 from services.search.text.fold import trigrams
@@ -16,10 +16,9 @@ from services.search.text.fold import trigrams
 MAX_GRAMS = 48
 MAX_FUZZY_WORDS = 8
 """Words of a query that are compared with tolerance; further ones must match exactly."""
-LAST_FIELDS = ("names", "characters")
-"""Fields where the last word may be a beginning."""
-TITLE, NAMES, ALL = "title", "names", "all"
-"""Fields of words: those of the title, with the cast's, and with those of everything else, as stems."""
+TITLE, NAMES, CHARACTERS, ALL = "title", "names", "characters", "all"
+"""Fields of words: of the title; with the cast's; of characters; with those of everything else, as stems."""
+FIELDS_WITH_HEADS = (TITLE, NAMES)
 Clauses = list[tuple[Any, Any]]
 
 
@@ -45,8 +44,15 @@ def _word_in(field: str, word: QueryWord, *, prefix: bool) -> Any:
     ways = [_all([_term(field, token) for token in word.tokens])]
     ways += [_term(field, other) for other in word.others]
     if prefix and len(word.tokens) == 1:
-        ways.append(Query.fuzzy_term_query(SCHEMA, field, word.text, distance=0, prefix=True))
+        ways.append(_begins(field, word.text))
     return _any(ways)
+
+
+def _begins(field: str, text: str) -> Any:
+    """Titles with a word in a field that begins so."""
+    if len(text) <= WORD_HEAD and field in FIELDS_WITH_HEADS:
+        return _term(f"{field}_heads", text)
+    return Query.fuzzy_term_query(SCHEMA, field, text, distance=0, prefix=True)
 
 
 def whole_query(query: ParsedQuery) -> Any:
@@ -57,7 +63,14 @@ def whole_query(query: ParsedQuery) -> Any:
 def beginning_query(query: ParsedQuery) -> Any:
     """Titles that begin with the query."""
     lines = query.lines[:2] if len(query.lines) > 1 and query.lines[1].count(" ") else query.lines[:1]
-    return _any([Query.fuzzy_term_query(SCHEMA, "forms", line, distance=0, prefix=True) for line in lines])
+    return _any(
+        [
+            _term("heads", line)
+            if len(line) <= LINE_HEAD
+            else Query.fuzzy_term_query(SCHEMA, "forms", line, distance=0, prefix=True)
+            for line in lines
+        ]
+    )
 
 
 def words_query(query: ParsedQuery, field: str) -> Any:
@@ -72,8 +85,9 @@ def all_words_query(query: ParsedQuery) -> Any:
     last = query.words[-1]
     ways = [_word_anywhere(last)]
     if len(last.tokens) == 1:
-        begin = (Query.fuzzy_term_query(SCHEMA, field, last.text, distance=0, prefix=True) for field in LAST_FIELDS)
-        ways += begin
+        # Of characters only longer beginnings: their first letters would find nearly every title.
+        fields = (NAMES,) if len(last.text) <= WORD_HEAD else (NAMES, CHARACTERS)
+        ways += [_begins(field, last.text) for field in fields]
     return _all([*parts, _any(ways)])
 
 
