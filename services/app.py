@@ -425,6 +425,7 @@ class _Builder:
         if self.search is not None:
             self.search.taste = built.favourites.find
             self.search.report_click = built.clicks.report
+            self.search.watched = built.watched
         self.ready += built.ready
         self.personal_data.append(built.store)
         self.retention.append(RetentionRule("feedback", self.settings.feedback_keep, built.store.delete_before))

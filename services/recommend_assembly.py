@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from functools import partial
@@ -62,6 +62,7 @@ class BuiltRecommend:
     store: FeedbackStore
     favourites: Favourites
     clicks: Clicks
+    watched: Callable[[str | None, int], Mapping[str, float]]
     routes: tuple[Route, ...]
     tasks: list[Callable[[], Coroutine[Any, Any, None]]] = field(default_factory=list)
     ready: list[asyncio.Event] = field(default_factory=list)
@@ -86,7 +87,7 @@ async def build_recommend(settings: ServicesSettings, around: Surroundings) -> B
     viewers = ViewerDirectory(UsersForRecommend(around.users.store) if around.users else None, clock)
     favourites = Favourites(service, viewers, clock)
     seen = _make_lists(settings, around, service, store, viewers)
-    built = BuiltRecommend(store, favourites, seen.clicks, seen.routes)
+    built = BuiltRecommend(store, favourites, seen.clicks, service.watched, seen.routes)
     built.tasks += [
         followers.follow_titles,
         followers.follow_events,

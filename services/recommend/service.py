@@ -14,6 +14,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
+import numpy as np
 import structlog
 
 from kernel.circuit_breaker import CircuitBreaker
@@ -148,6 +149,13 @@ class RecommendService:
         position = self.table.position.get(self.table.series_of(content))
         if position is not None and action in (Action.VIEW, Action.WATCH, Action.LIKE):
             self.trends.count_event(user, position, country, at, self._clock.wall())
+
+    def watched(self, country: str | None, most: int) -> dict[str, float]:
+        """The titles that viewers of a country watch now, at most `most`, from 1 for the first."""
+        scores = self.trends.scores(country, len(self.table))
+        best = np.argsort(-scores, kind="stable")[:most]
+        top = scores[best[0]] if len(best) else 0.0
+        return {self.table.titles[at].content_id: float(scores[at] / top) for at in best.tolist() if scores[at] > 0}
 
     async def store_feedback(self, event: FeedbackEvent) -> bool:
         """Store feedback durably. Returns False if there is no such title."""

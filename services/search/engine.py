@@ -20,7 +20,7 @@ from services.search.query.filters import Filters, filter_clauses, passes
 from services.search.query.parse import Hints, ParsedQuery
 from services.search.query.request import Hit, Results, SearchRequest, Sort, Stage, order_hits, place_hit
 from services.search.ranking.grade import Grade, grade_title, has_all_words, score_beginning, score_title
-from services.search.ranking.typos import Resemblance, rate_titles
+from services.search.ranking.typos import Resemblance, correct_words, is_whole, rate_titles
 
 HEAD = 120
 """Titles of a stage that are graded one by one; those behind them follow by popularity."""
@@ -223,7 +223,9 @@ class Search:
         if len(page) < limit and not self._partial:
             page += self._tail(everything, hits, max(0, offset - len(hits)), limit - len(page))
         stage = "exact" if any(hit.stage is not Stage.TYPO for hit in hits) else "fuzzy" if hits else "none"
-        return Results(page, everything, stage, self._partial, _suggest(hits) if has_similar else None)
+        return Results(
+            page, everything, stage, self._partial, _suggest(hits, self._request.query) if has_similar else None
+        )
 
     def _tail(self, everything: Callable[[], Any], hits: Sequence[Hit], offset: int, limit: int) -> list[Hit]:
         """Results behind the graded ones, by popularity."""
@@ -283,9 +285,11 @@ def _person_query(person: str) -> Any:
     return Query.boolean_query([(Occur.Must, part) for part in parts])
 
 
-def _suggest(hits: Sequence[Hit]) -> str | None:
-    """The title that was probably meant, if no title matches exactly."""
+def _suggest(hits: Sequence[Hit], query: ParsedQuery) -> str | None:
+    """What was probably meant, if no title matches exactly: a title, or the query with its words spelt right."""
     if not hits or any(hit.stage is not Stage.TYPO and hit.grade > Grade.TEXT for hit in hits):
         return None
     best = next((hit for hit in hits if hit.stage is Stage.TYPO), None)
-    return best.row.title if best else None
+    if best is None:
+        return None
+    return best.row.title if is_whole(best.row, query) else correct_words(best.row, query) or best.row.title

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
+from ipaddress import IPv6Address, IPv6Network
 from typing import Annotated, Any
 
 import msgspec
@@ -14,6 +15,7 @@ from httpd.openapi import Parameter
 from kernel.errors import BadRequest, Overloaded, StorageFailed
 from services.http import params
 from services.http.body_schema import schema_of
+from services.http.geo import IPAddress
 from services.http.maturity import MaturityLimit, no_limit
 from services.http.request_context import request_context, viewer_country
 from services.http.route import Access, Route, json_response
@@ -33,6 +35,8 @@ from services.search.text.snippet import highlight, snippet
 MAX_CACHE_BYTES = 32 << 20
 """Responses kept until the index or what search has learnt changes."""
 MAX_PREFIX_LENGTH = 100
+TRENDING = 200
+"""Titles that viewers watch now, of which those licensed and suitable are shown."""
 _ITEM = {
     "type": "object",
     "required": ["contentId", "title", "snippet"],
@@ -71,9 +75,11 @@ _SUGGESTION = {
 }
 
 Taste = Callable[[str, str | None], Awaitable[Mapping[str, float]]]
+"""The titles that a profile would like in a country, 0 to 1."""
 ReportClick = Callable[[str, str, str | None], Awaitable[None]]
 """Tells who opened what, and in which country."""
-"""The titles that a profile would like in a country, 0 to 1."""
+Watched = Callable[[str | None, int], Mapping[str, float]]
+"""The titles that viewers of a country watch now, at most so many, 0 to 1."""
 
 
 class Click(Struct, rename="camel"):
@@ -99,6 +105,8 @@ class SearchRoutes:
         """Set where recommendations run in the same process; without it all viewers get the same order."""
         self.report_click: ReportClick | None = None
         """Set there too: what a viewer opens from a search says something of their taste."""
+        self.watched: Watched | None = None
+        """Set likewise; without it clicks and popularity alone make trends."""
         self._cache: LRUCache[object, bytes] = LRUCache(MAX_CACHE_BYTES, getsizeof=len)
 
     def routes(self) -> tuple[Route, ...]:
@@ -141,7 +149,8 @@ class SearchRoutes:
         asked = read_parameters(request, country, maturity)
         shown = await self._answer(asked, snapshot, taste)
         body = msgspec.json.encode(shown)
-        if not taste and len(body) < MAX_CACHE_BYTES // 64:
+        # What is watched now changes without a version.
+        if not taste and asked.text and len(body) < MAX_CACHE_BYTES // 64:
             self._cache[mark] = body
         return _json_bytes(body)
 
@@ -190,9 +199,12 @@ class SearchRoutes:
         return facets, stages.count_titles(snapshot, everything, clauses)
 
     def _trending_rows(self, snapshot: Snapshot, filters: Filters, limit: int) -> list[TitleRow]:
-        """The titles that viewers choose now, then the most popular ones."""
-        chosen = sorted(self._learning.trending(filters.country).items(), key=lambda pair: (-pair[1], pair[0]))
-        ids = [name for name, _ in chosen[: 4 * limit]]
+        """The titles that viewers watch and choose now, then the most popular ones."""
+        clicked = self._learning.trending(filters.country)
+        watched = self.watched(filters.country, TRENDING) if self.watched is not None else {}
+        most = max(clicked.values(), default=1.0)
+        scores = {name: watched.get(name, 0.0) + clicked.get(name, 0.0) / most for name in (*watched, *clicked)}
+        ids = sorted(scores, key=lambda name: (-scores[name], name))[: max(TRENDING, 4 * limit)]
         rows = {row.content_id: row for row in stages.fetch_titles(snapshot, ids)}
         found = [rows[name] for name in ids if name in rows and passes(rows[name], filters)]
         popular = stages.fetch_popular(snapshot, stages.all_titles(), filter_clauses(filters), limit + len(found))
@@ -230,11 +242,20 @@ class SearchRoutes:
         if not key(click.query):
             raise BadRequest(400, "body-field", "field `query`: has no letter, digit or sign")
         context = request_context(request)
-        subject = context.caller.subject or f"operator {context.address}"
+        # Guests get as many cookies as they like, so that those of one address count as one viewer.
+        account = context.caller.account
+        subject = account.profile_id if account is not None else f"address {_network(context.address)}"
         await self._learning.remember_click(click.query, content, subject, context.country)
         if self.report_click is not None and context.caller.subject is not None:
             await self.report_click(context.caller.subject, content, context.country)
         return json_response({"status": "stored"})
+
+
+def _network(address: IPAddress | None) -> str:
+    """The address of one client: of IPv6 the first 64 bits, within which it may choose (RFC 4291 §2.5.4)."""
+    if isinstance(address, IPv6Address):
+        return str(IPv6Network((address, 64), strict=False))
+    return str(address)
 
 
 def _json_bytes(body: bytes) -> web.Response:

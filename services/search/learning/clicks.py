@@ -54,8 +54,13 @@ def _best(titles: Mapping[str, float]) -> dict[str, float]:
 
 def rank_trending(clicks: Iterable[Click], country: str | None, now: float) -> dict[str, float]:
     """Titles by recent clicks, those of a country counted fully and those of others a quarter."""
-    weights: dict[str, float] = defaultdict(float)
+    latest: dict[tuple[str, str], Click] = {}  # one viewer counts once for a title, whatever they typed
     for click in clicks:
+        known = latest.setdefault((click.viewer, click.content_id), click)
+        if click.at > known.at:
+            latest[click.viewer, click.content_id] = click
+    weights: dict[str, float] = defaultdict(float)
+    for click in latest.values():
         share = 1.0 if country is None or click.country == country else 0.25
         weights[click.content_id] += share * _decay(click.at, now, TREND_HALF_LIFE_SECONDS)
     return dict(weights)

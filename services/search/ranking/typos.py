@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 
 from rapidfuzz.distance import OSA
@@ -104,6 +104,27 @@ def _words_cost(row: TitleRow, query: ParsedQuery, allowed: int) -> tuple[float,
     extra = max(0, len(row.tokens) - len(query.words))
     base = PEOPLE_COST if people else WORDS_COST
     return total + base + missing * MISSING_WORD_COST + EXTRA_WORD_COST * min(extra, 5), total
+
+
+def is_whole(row: TitleRow, query: ParsedQuery) -> bool:
+    """Whether a query is the whole of a title with typing errors."""
+    allowed = allowed_typos(query)
+    return any(OSA.distance(query.line, form, score_cutoff=allowed) <= allowed for form in row.forms)
+
+
+def correct_words(row: TitleRow, query: ParsedQuery) -> str | None:
+    """The query with each misspelt word as title and cast have it; None if none of them has one."""
+    own = dict.fromkeys([*row.tokens, *" ".join(row.people).split()])
+    made = [_correct_word(word.text, own) for word in query.words]
+    return " ".join(made) if made != [word.text for word in query.words] else None
+
+
+def _correct_word(word: str, own: Collection[str]) -> str:
+    allowed = typos_allowed(word)
+    if word in own or not allowed:
+        return word
+    nearest = min(own, key=lambda token: OSA.distance(word, token), default=word)
+    return nearest if OSA.distance(word, nearest) <= allowed else word
 
 
 def _word_typos(word: str, own: Sequence[str], *, last: bool) -> int | None:

@@ -225,6 +225,12 @@ def test_a_misspelt_title_is_suggested(searched):
     assert searched.run("gladiator").suggestion is None
 
 
+def test_a_misspelt_word_is_suggested_where_the_query_is_no_title(searched):
+    searched.fill(*FILMS)
+    assert searched.run("tom hnaks forrest").suggestion == "tom hanks forrest"
+    assert searched.run("robin wrigt").suggestion == "robin wright"
+
+
 @pytest.mark.parametrize(
     "text",
     ['"a:b(', "AND OR NOT", "*", "a" * 250, "\\", "title:x", "x~2", "½ ﬁ", "🎬 film", "ا", "\u202eabc", "a " * 100],

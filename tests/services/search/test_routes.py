@@ -2,6 +2,7 @@
 
 import pytest
 
+from services.http.caller import COOKIE_NAME, Authenticator
 from services.search.index.facets import Facet
 
 
@@ -147,3 +148,35 @@ async def test_a_licence_taken_away_hides_the_title_soon(place, until):
         return "alien" not in await ids(place, "query=alien")
 
     await until(hidden)
+
+
+async def test_what_viewers_of_a_country_watch_is_trending_there(place, until):
+    async def first(query):
+        _, body = await place.get(query)
+        return body[0]["contentId"]
+
+    assert await first("/search/trending") == "alien"
+    for viewer in ("ann", "bob", "cem"):
+        feedback = {"userId": viewer, "contentId": "amelie", "action": "VIEW"}
+        assert (await place.post("/recommendations/feedback", feedback))[0] == 200
+
+    async def trending():
+        return await first("/search/trending") == "amelie"
+
+    await until(trending)
+    assert await first("/search?limit=5") == "amelie", "and for an empty query, whose answer no cache keeps"
+
+
+async def test_many_guest_cookies_of_one_client_lift_nothing(place, until, clock):
+    guests = Authenticator("", (place.settings.data / "guest.key").read_bytes())
+    for number in range(8):
+        cookie = guests.make_cookie(f"guest-{number:032x}", clock.wall())
+        body = {"query": "a", "contentId": "amelie"}
+        assert (await place.post("/search/feedback", body, cookies={COOKIE_NAME: cookie}))[0] == 200
+
+    async def known():
+        _, trending = await place.get("/search/trending")
+        return trending[0]["contentId"] == "amelie"
+
+    await until(known)
+    assert (await ids(place, "query=a"))[0] == "alien"

@@ -35,6 +35,11 @@ def test_trends_prefer_the_country():
     assert french["b"] > french["a"]
 
 
+def test_one_viewer_counts_once_for_a_trend_whatever_they_typed():
+    busy = [click for n in range(50) for click in clicks("a", ["one"], NOW - n, query=f"q{n}")]
+    assert rank_trending(busy, "DE", NOW) == rank_trending(clicks("a", ["one"]), "DE", NOW)
+
+
 def test_a_viewer_is_not_named():
     assert "anna" not in hash_viewer(b"secret", "anna")
     assert hash_viewer(b"secret", "anna") == hash_viewer(b"secret", "anna") != hash_viewer(b"other", "anna")
