@@ -21,6 +21,7 @@ from services.retention import RetentionRule
 from services.settings import ServicesSettings
 
 if TYPE_CHECKING:
+    from services.analytics.kafka.forwarder import KafkaForwarder
     from services.analytics.service import Analytics
     from services.analytics.views.quality import Sums
 
@@ -47,8 +48,9 @@ def build_analytics(settings: ServicesSettings, clock: Clock, counters: Counters
     if missing:
         log.warning("analytics-off", why="the extra `analytics` is not installed (pip install matinee[analytics])")
         return None
-    from services.analytics.lake.compactor import Compactor, source_name
+    from services.analytics.lake.compactor import Compactor
     from services.analytics.lake.lake_store import open_lake
+    from services.analytics.lake.source_name import source_name
     from services.analytics.routes import AnalyticsRoutes
     from services.analytics.service import Analytics
     from services.analytics.views.view_book import ViewBook
@@ -67,6 +69,19 @@ def build_analytics(settings: ServicesSettings, clock: Clock, counters: Counters
             RetentionRule("lake-views", settings.lake_views_keep, service.delete_views_before),
         ],
     )
+
+
+def build_forwarder(settings: ServicesSettings, clock: Clock) -> KafkaForwarder:
+    """What sends the event log to Kafka. Raises BadSettings."""
+    if find_spec("aiokafka") is None:
+        raise BadSettings("kafka", "needs the extra `kafka` (pip install matinee[kafka])")
+    from services.analytics.kafka.cursor_file import CursorFile
+    from services.analytics.kafka.forwarder import KafkaForwarder
+    from services.analytics.lake.source_name import source_name
+
+    folder = settings.data / FOLDER
+    source = EventLogForAnalytics(settings.data / "events", source_name(folder), "kafka")
+    return KafkaForwarder(source, CursorFile(folder / "kafka.cursor"), clock, str(settings.kafka), settings.kafka_topic)
 
 
 def lake_address(settings: ServicesSettings) -> StoreAddress:

@@ -31,7 +31,7 @@ from services.adapters.catalogue import (
 )
 from services.adapters.events import EventsForPlayback
 from services.adapters.users import MaturityLimits, UsersForPlayback, as_access_verifier
-from services.analytics_assembly import build_analytics
+from services.analytics_assembly import build_analytics, build_forwarder
 from services.catalogue.feed import ChangeFeed
 from services.catalogue.origin_poll import LibraryPoller
 from services.catalogue.routes import CatalogueRoutes
@@ -342,6 +342,8 @@ class _Builder:
         self.stack.callback(events.close)
         self.routes += EventRoutes(events, self.clock, self.counters, rates).routes()
         self.tasks.append(events.run)
+        if settings.kafka is not None:
+            self.tasks.append(build_forwarder(settings, self.clock).run)
         self.personal_data.append(EventsOfPerson(events))
         self.events = events
 

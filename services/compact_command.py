@@ -36,8 +36,9 @@ def run(settings: CompactSettings) -> int:
 
 def compact(settings: CompactSettings, clock: Clock, fault: Any = lambda _: None) -> int:
     """Read the log to its end; how many events were written. `fault(step)` is for tests that kill it there."""
-    from services.analytics.lake.compactor import Compactor, source_name
+    from services.analytics.lake.compactor import Compactor
     from services.analytics.lake.lake_store import open_lake
+    from services.analytics.lake.source_name import source_name
     from services.analytics.views.view_book import ViewBook
 
     folder = settings.data / "analytics"

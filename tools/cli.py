@@ -124,6 +124,11 @@ COMMANDS = (
         "services.compact_command",
         "Write the event log to the lake, where no process of the services does it.",
     ),
+    Command(
+        "analytics consume",
+        "services.consume_command",
+        "Write the events of a Kafka topic to the lake, until stopped.",
+    ),
     Command("recommend train", "services.training.train_command", "Train the recommendation model now."),
     Command(
         "recommend versions",

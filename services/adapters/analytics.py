@@ -22,9 +22,10 @@ log = structlog.get_logger()
 class EventLogForAnalytics:
     """The event log in a folder, as a source of records."""
 
-    def __init__(self, folder: Path, name: str) -> None:
+    def __init__(self, folder: Path, name: str, consumer: str = CONSUMER) -> None:
         self._folder = folder
         self._cursors = ConsumerCursors(folder)
+        self._consumer = consumer
         self.name = name
 
     def read(self, cursor: int) -> RecordPage:
@@ -42,7 +43,7 @@ class EventLogForAnalytics:
     def acknowledge(self, cursor: int, now: float) -> None:
         """Let the log delete what is in the lake. Raises StorageFailed."""
         try:
-            self._cursors.acknowledge(CONSUMER, cursor, now)
+            self._cursors.acknowledge(self._consumer, cursor, now)
         except OSError as error:
             raise StorageFailed(f"the cursor of the event log cannot be written: {error}") from error
 

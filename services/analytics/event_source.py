@@ -16,7 +16,8 @@ from services.analytics.views.view_event import Signal, Source, ViewEvent
 
 class StoredRecord(NamedTuple):
     """A record: where it starts and ends in its source, its kind, and its body as it was stored. `received` in Unix
-    seconds; `subject` is the profile, where it consented."""
+    seconds; `subject` is the profile, where it consented. `origin` and `origin_position` are the log that it was first
+    stored in, and where, for sources that may hand out a record twice."""
 
     position: int
     end: int
@@ -26,6 +27,8 @@ class StoredRecord(NamedTuple):
     subject: str = ""
     sessions: tuple[str, ...] = ()
     country: str = ""
+    origin: str = ""
+    origin_position: int = -1
 
 
 class RecordPage(NamedTuple):

@@ -11,15 +11,13 @@ from __future__ import annotations
 
 import fcntl
 import os
-import re
 from collections.abc import Callable
 from pathlib import Path
-from secrets import token_hex
 from typing import Any
 
 import msgspec
 import structlog
-from msgspec import Struct
+from msgspec import Struct, field
 
 from kernel.errors import StorageFailed
 from services.analytics.event_source import RecordSource, StoredRecord, events_of
@@ -50,6 +48,8 @@ class Checkpoint(Struct, array_like=True):
 
     cursor: int
     views: bytes
+    newest: dict[str, int] = field(default_factory=dict)
+    """The newest position of each origin."""
 
 
 class Intent(Struct, array_like=True):
@@ -82,6 +82,7 @@ class Compactor:
         self._row_count = 0
         self._bytes = 0
         self._started = 0
+        self._newest: dict[str, int] = {}
         self.cursor = 0
         self._lock = -1
         self._is_open = False
@@ -106,11 +107,13 @@ class Compactor:
     def _go_on(self) -> None:
         self._rows, self._closed, self._row_count, self._bytes = {}, [], 0, 0
         self.cursor = self._started = 0
+        self._newest = {}
         self.book.clear()
         checkpoint = self._load("checkpoint", Checkpoint)
         if checkpoint is not None:
             self.cursor = self._started = checkpoint.cursor
             self.book.restore(checkpoint.views)
+            self._newest = checkpoint.newest
         intent = self._load("intent", Intent)
         if intent is not None and intent.start == self._started < intent.until:
             while self.cursor < intent.until and self.read_some(intent.until):
@@ -139,6 +142,11 @@ class Compactor:
         return taken
 
     def _take_in(self, record: StoredRecord) -> None:
+        if record.origin:
+            # Records of one origin come in its order; one that is older was sent again after a crash.
+            if record.origin_position <= self._newest.get(record.origin, -1):
+                return
+            self._newest[record.origin] = record.origin_position
         events = events_of(record)
         rows = self._rows.setdefault(partition_at(record.received, record.kind), [])
         rows += [event_row(event, record.position, number) for number, event in enumerate(events)]
@@ -186,7 +194,7 @@ class Compactor:
             self._put(partition, intent, rows, EVENT_SCHEMA)
         if self._closed:
             self._put(partition_at(intent.now, VIEWS), intent, self._closed, VIEW_SCHEMA)
-        self._save("checkpoint", Checkpoint(intent.until, self.book.encode()))
+        self._save("checkpoint", Checkpoint(intent.until, self.book.encode(), self._newest))
         self._fault("checkpoint")
         self._rows, self._closed, self._row_count, self._bytes = {}, [], 0, 0
         self._started = intent.until
@@ -227,20 +235,3 @@ class Compactor:
             replace_file(self._folder / name, msgspec.msgpack.encode(value))
         except OSError as error:
             raise StorageFailed(f"{self._folder / name} cannot be written: {error.strerror}") from error
-
-
-_NAME = re.compile(r"log-[0-9a-f]{12}")
-
-
-def source_name(folder: Path) -> str:
-    """The name of the log in this folder, made once: several logs write into one lake. Raises StorageFailed."""
-    path = folder / "source.name"
-    try:
-        if path.exists() and _NAME.fullmatch(name := path.read_text()[:64].strip()):
-            return name
-        private_folder(folder)
-        name = f"log-{token_hex(6)}"
-        replace_file(path, name.encode())
-        return name
-    except OSError as error:
-        raise StorageFailed(f"{path} cannot be used: {error.strerror}") from error

@@ -3,9 +3,10 @@
 import pytest
 
 from kernel.errors import StorageFailed
-from services.analytics.lake.compactor import Compactor, source_name
+from services.analytics.lake.compactor import Compactor
 from services.analytics.lake.lake_files import parse_key, visible_files
 from services.analytics.lake.parquet_rows import decode_parquet
+from services.analytics.lake.source_name import source_name
 from services.analytics.views.view_book import ViewBook
 from tests.services.analytics.conftest import MemoryLog, T, cmcd_film
 
