@@ -72,6 +72,9 @@ class Middleware:
         self, request: web.Request, handler: Handler, route: Route | None, request_id: str
     ) -> web.StreamResponse:
         try:
+            missed = request.match_info.http_exception
+            if missed is not None and missed.status == 405:  # whoever asks: no key makes a path take the method
+                raise missed
             found = self._context(request, request_id)
             request[REQUEST_CONTEXT] = found
             refused = self._refusal(request, found.caller, route)

@@ -54,8 +54,8 @@ def describe(routes: Sequence[Route], version: str) -> dict[str, Any]:
 
 
 def _operation(route: Route) -> Operation:
-    errors = set(route.errors)
-    errors |= {401} if route.access is not Access.ANYBODY else set()
+    # An Authorization field that holds no valid key or token is refused everywhere, where none is needed too.
+    errors = {401, *route.errors}
     errors |= {400} if route.parameters or route.body else set()
     errors |= {413, 415} if route.body else set()
     return Operation(

@@ -318,6 +318,9 @@ def test_a_slow_home_page_does_not_draw_over_the_place_that_was_opened_since(pag
 
     page.goto(f"{platform.page}/#settings")
     expect(page.get_by_role("heading", name="Settings")).to_be_visible()
+    page.goto(f"{platform.page}/#title=no-such-title")
+    expect(page.get_by_role("heading", level=1)).to_have_text("There is nothing here")
+    expect(page.get_by_text("We cannot find this title any more.")).to_be_visible()
     page.route("**/recommendations/rows*", hold)
     with page.expect_request("**/recommendations/rows*"):
         page.goto(f"{platform.page}/#")

@@ -249,12 +249,15 @@ function settings(view) {
 const PAGES = { login, signup, welcome, forgot, reset, settings };
 const OWN_PAGES = { profiles, account };
 
+/** What is shown in the place of what is not there, or cannot be drawn. */
+export const nothingHere = (title = "There is nothing here") => element("div", {}, heading(title), element("p", { class: "status" }, link("#", "Back to the films")));
+
 /** Draw a page of accounts; an own page asks a viewer who is not logged in to log in. */
 export async function draw(view, say, place) {
   say("");
   if (PAGES[place.name]) return PAGES[place.name](view, place);
   if (!OWN_PAGES[place.name]) {
-    view.replaceChildren(heading("There is nothing here"), element("p", { class: "status" }, link("#", "Back to the films")));
+    view.replaceChildren(nothingHere());
     return undefined;
   }
   try {

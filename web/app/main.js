@@ -53,13 +53,17 @@ async function route() {
 function canvasOf(mine) {
   const view = at("view");
   const whileShown = (draw) => (...given) => { if (mine === run) draw(...given); };
-  return {
-    replaceChildren: whileShown((...children) => view.replaceChildren(...children)),
+  const canvas = { isBlank: true };
+  return Object.assign(canvas, {
+    replaceChildren: whileShown((...children) => {
+      canvas.isBlank = false;
+      view.replaceChildren(...children);
+    }),
     append: whileShown((...children) => view.append(...children)),
     say: whileShown(say),
     credit: whileShown((text) => { at("credits").textContent = text; }),
     go: whileShown((hash) => { location.hash = hash; }),
-  };
+  });
 }
 
 async function show(place, key) {
@@ -67,10 +71,12 @@ async function show(place, key) {
   const view = at("view");
   document.body.dataset.place = place.name || "home";
   at("nav-browse").toggleAttribute("aria-current", place.name === "browse");
+  const canvas = canvasOf(mine);
   try {
-    await draw(place, canvasOf(mine));
+    await draw(place, canvas);
   } catch (error) {
     if (mine !== run) return;
+    if (canvas.isBlank) view.replaceChildren(accounts.nothingHere(error.status === 404 ? undefined : "That did not work")); // not the place before, as if it were this one
     say(error instanceof api.Trouble ? error.message : "Something did not work. Please reload in a moment.");
     if (!(error instanceof api.Trouble)) throw error;
   }

@@ -64,9 +64,10 @@ async def test_unknown_paths_and_methods_are_problems_with_an_id(start):
     assert (got.status, got.content_type) == (404, "application/problem+json")
     assert got.headers["X-Request-Id"] == "abc-1"
     assert got.headers["X-Content-Type-Options"] == "nosniff"
-    got = await place.client.delete("/titles")
-    assert got.status == 405
-    assert "GET" in got.headers["Allow"]
+    for headers in ({}, {"Authorization": "Bearer expired.or.forged"}):
+        got = await place.client.delete("/titles", headers=headers)
+        assert got.status == 405
+        assert "GET" in got.headers["Allow"]
 
 
 async def test_a_bug_is_a_500_with_the_id_that_the_log_has(start, monkeypatch):
