@@ -21,6 +21,7 @@ from httpd.process import PRIVATE
 from kernel.errors import BadSettings
 from kernel.settings.command_line import command
 from kernel.settings.table import Setting, table, unknown_variables
+from system.process_exit import leave
 
 VERSION = "0.1.0"
 
@@ -323,4 +324,4 @@ def _run(entry: Command, rest: Sequence[str]) -> int:
 
 if __name__ == "__main__":
     os.umask(PRIVATE)  # files that any command writes (films, databases, keys, logs) are private to the user
-    sys.exit(main())
+    leave(main())

@@ -28,6 +28,7 @@ from origin.jobs.work.worker import Worker
 from system.clock import SystemClock
 from system.database.database import Database
 from system.json_log import log_json_lines
+from system.process_exit import leave
 
 log = structlog.get_logger("origin")
 
@@ -78,4 +79,4 @@ def die_with(parent: int) -> bool:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    leave(main())
