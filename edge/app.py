@@ -35,7 +35,7 @@ from edge.node.owner import NodeOwner
 from edge.node.place import NodePlace
 from edge.node.reload_steps import reload_steps
 from edge.node.sockets import SharedSockets
-from edge.node.tiers import make_cache, make_disk
+from edge.node.tiers import make_cache, make_disk, map_file
 from edge.node.worker import NodeWorker
 from edge.policy.authorise import Node, TokenMemo, authorise_request
 from edge.policy.configured_routes import routes_of
@@ -48,6 +48,7 @@ from edge.serve.access_log import AccessLog
 from edge.serve.connection_limits import ConnectionLimits
 from edge.serve.handler import RequestHandler
 from edge.serve.listener import ViewerListener, timeouts_of
+from edge.serve.shared_counts import SharedCounts
 from edge.serve.viewer_tls import ViewerTls
 from edge.settings import EdgeSettings
 from edge.tasks import TaskOwner
@@ -134,6 +135,9 @@ class Edge:
     # -- making ------------------------------------------------------------------------------------------------
 
     def _join_node(self, place: NodePlace, link: SupervisorLink) -> None:
+        self.connection_limits.shared = SharedCounts(map_file(place.connections), place.slot, place.workers)
+        if isinstance(self.network, SharedSockets):
+            self.network.gives_way = self.connection_limits.shared.is_busier
         if place.owns_cache:
             self.owner = NodeOwner(place, self, link, Limits(body=self.node.profile.max_body, bodies=self.bodies))
             self.owner.on_release = lambda: self.tasks.spawn(self._release(link))

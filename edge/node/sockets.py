@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import socket
 import ssl
-from collections.abc import Mapping, MutableMapping, Sequence
+from collections.abc import Callable, Mapping, MutableMapping, Sequence
 
 from edge.upstreams.network import Listener, LoopNetwork
 from edge.wire.accept import Acceptor, Door, Factory, OpenDoor, bind
@@ -87,6 +87,8 @@ class SharedSockets(LoopNetwork):
     def __init__(self, descriptors: Sequence[int]) -> None:
         super().__init__()
         self._descriptors = tuple(descriptors)
+        self.gives_way: Callable[[], bool] | None = None
+        """Whether another process should have the next connection."""
 
     async def listen(
         self, address: Address, factory: Factory, tls: ssl.SSLContext | None = None, door: Door | None = None
@@ -95,7 +97,7 @@ class SharedSockets(LoopNetwork):
         sockets = adopt(self._descriptors)
         for sock in sockets:
             sock.listen(BACKLOG)  # a drain may have ended it
-        return Acceptor(sockets, factory, tls, door or OpenDoor(), address.host)
+        return Acceptor(sockets, factory, tls, door or OpenDoor(), address.host, self.gives_way)
 
     def stop_listening(self) -> None:
         """Refuse connections at the node's sockets, in all processes, until one of them listens again. The kernel would

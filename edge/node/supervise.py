@@ -24,6 +24,7 @@ from edge.node.supervisor import Supervisor
 from edge.node.takeover import Predecessor, Successor, Takeover, takeover_of
 from edge.node.tiers import touches_size
 from edge.process_log import configure_log
+from edge.serve.shared_counts import map_size
 from edge.settings import EdgeSettings
 from edge.tasks import TaskOwner
 from kernel.errors import BadSettings
@@ -141,6 +142,7 @@ def node_folder(settings: EdgeSettings) -> Iterator[Path]:
             os.close(fd)
             continue
         _make_map(folder / "touches", touches_size(settings))
+        _make_map(folder / "connections", map_size(settings.workers))
         (folder / TICKET_SECRET).write_bytes(os.urandom(32))  # in a folder that only this user can enter
         try:
             yield folder

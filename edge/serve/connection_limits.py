@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 import structlog
 
 from edge.policy.locate import parse_ip
+from edge.serve.shared_counts import SharedCounts
 from edge.settings import EdgeSettings
 from edge.wire.response_writer import ResponseWriter, ViewerConnection
 from edge.wire.viewer import Ip, Viewer
@@ -63,6 +64,8 @@ class ConnectionLimits:
         self._handshakes: dict[object, _Handshake] = {}
         """The oldest first."""
         self._handshakes_by_group: dict[Hashable, int] = {}
+        self.shared: SharedCounts | None = None
+        """The connections of the other processes of the node."""
         self.closed = False
         """Whether the node drains: a connection that was accepted just before may make one request."""
 
@@ -163,12 +166,16 @@ class ConnectionLimits:
         self.end_handshake(connection, "done")
         most, left = self.max_connections, _free_beside(connection)
         self._connections += 1
+        total = self._connections
+        if self.shared is not None:
+            self.shared.set_connections(total)
+            total += self.shared.connections_of_others()
         ip = connection.viewer.ip
         too_many = self._count_in(connection, self.address_group(ip))
-        if self._connections > most + max(MIN_REFUSED, most // REFUSED_SHARE) or left < 0.5:
+        if total > most + max(MIN_REFUSED, most // REFUSED_SHARE) or left < 0.5:
             self.counts.cut += 1
             connection.abort(Abort.CROWDED)  # a refused viewer would hold a descriptor for some more seconds
-        if too_many or self._connections > most or left < 1:
+        if too_many or total > most or left < 1:
             return False
         return self.settings.role != "shield" or ip is None or ip.is_loopback or self._is_known_edge(ip)
 
@@ -178,6 +185,9 @@ class ConnectionLimits:
             return False
         self._groups[connection] = group
         self._by_group[group] = number = self._by_group.get(group, 0) + 1
+        if self.shared is not None:
+            self.shared.add(group, 1)
+            number += self.shared.of_others(group)
         return 0 < self.max_per_address < number
 
     def release(self, connection: ViewerConnection) -> None:
@@ -186,6 +196,10 @@ class ConnectionLimits:
         group = self._groups.pop(connection, None)
         if group is not None:
             _decrement(self._by_group, group)
+        if self.shared is not None:
+            self.shared.set_connections(self._connections)
+            if group is not None:
+                self.shared.add(group, -1)
 
     # -- through a proxy ---------------------------------------------------------------------------------------
 

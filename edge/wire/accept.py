@@ -23,6 +23,8 @@ from kernel.settings.table import Address
 
 MAX_ACCEPTS_AT_ONCE = 64
 """Connections accepted before others get their turn."""
+GIVE_WAY_SECONDS = 0.002
+"""How long a process leaves a waiting connection to another one that has fewer."""
 MAX_RESETS = 16
 """Waiting connections that are reset each time accepting is suspended."""
 MIN_PAUSE_SECONDS, MAX_PAUSE_SECONDS = 0.1, 1.0
@@ -87,11 +89,21 @@ def reset(sock: socket.socket) -> None:
 
 
 class Acceptor:
-    """Accepts until it is closed. `tls`: handshakes come first."""
+    """Accepts until it is closed. `tls`: handshakes come first. `gives_way`: whether another process that accepts from
+    the same sockets should have the next connection; the kernel would give a burst of them to one."""
 
     def __init__(
-        self, sockets: list[socket.socket], factory: Factory, tls: ssl.SSLContext | None, door: Door, host: str
+        self,
+        sockets: list[socket.socket],
+        factory: Factory,
+        tls: ssl.SSLContext | None,
+        door: Door,
+        host: str,
+        gives_way: Callable[[], bool] | None = None,
     ) -> None:
+        self._gives_way = gives_way
+        self._accepts_at_once = MAX_ACCEPTS_AT_ONCE if gives_way is None else 1
+        self._gave_way = False
         self.address = Address(host, sockets[0].getsockname()[1])
         self._sockets = sockets
         self._factory = factory
@@ -129,7 +141,11 @@ class Acceptor:
 
     def _accept(self, listening: socket.socket) -> None:
         """Accept the connections that wait."""
-        for _ in range(MAX_ACCEPTS_AT_ONCE):
+        if self._gives_way is not None and not self._gave_way and self._gives_way():
+            self._give_way()
+            return
+        self._gave_way = False
+        for _ in range(self._accepts_at_once):
             try:
                 sock, peer = listening.accept()
             except (BlockingIOError, InterruptedError):
@@ -141,6 +157,13 @@ class Acceptor:
                 continue  # one connection was aborted, or a firewall refused it (accept(2))
             self._admit(sock, str(peer[0]) if peer else "")
         self._pause_seconds = MIN_PAUSE_SECONDS
+
+    def _give_way(self) -> None:
+        """Leave the next connection to others for a moment. If none accepts it, this process does."""
+        self._gave_way = True
+        for sock in self._sockets:
+            self._loop.remove_reader(sock)
+        self._pause_timer = self._loop.call_later(GIVE_WAY_SECONDS, self._resume)
 
     def _pause(self, error: OSError) -> None:
         """Suspend accepting until there may be descriptors again. The socket stays readable: the loop would spin."""

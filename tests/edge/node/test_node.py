@@ -80,6 +80,15 @@ def test_figures_are_those_of_all_processes(node: Node) -> None:
     assert node.edge.metric('matinee_edge_outcomes_total{outcome="hit"}') == after["hits"]
 
 
+def test_connections_are_spread_and_their_limit_is_the_nodes(node: Node) -> None:
+    talks = [node.talk() for _ in range(12)]
+    share = [sum(talk.pid == pid for talk in talks) for pid in node.pids]
+    assert min(share) >= 3
+    assert node.edge.stats()["connections"] >= 12
+    for talk in talks:
+        talk.sock.close()
+
+
 def test_a_purge_returns_when_every_process_has_applied_it(upstream: Upstream, node: Node) -> None:
     owner, worker = node.talks()
     worker.gets("/purged")
