@@ -132,7 +132,9 @@ class EdgeSettings:
         "on",
         "HTTP/2 for viewers by TLS; prior-knowledge: also without TLS, for a terminator in front.",
     )
-    access_log: Path | None = setting(PATH_OR_OFF, "off", "File for one JSON line per request; reopened on SIGHUP.")
+    access_log: Path | None = setting(
+        PATH_OR_OFF, "off", "File for one JSON line per request; SIGUSR1 and SIGHUP reopen it."
+    )
     trusted_proxies: tuple[Network, ...] = setting(CIDR, None, "Peers whose X-Forwarded-For is trusted.", many=True)
     allow: tuple[Network, ...] = setting(CIDR, None, "Peers that a shield answers, besides loopback.", many=True)
     region: tuple[str, ...] = setting(TEXT, None, "Regions of /cdn/<region>/ that are served; not set: any.", many=True)
