@@ -9,7 +9,6 @@ from typing import Generic, TypeVar
 TURN_BYTES = 64 * 1024
 """Bytes that a stream sends before the next one's turn."""
 DEFAULT_URGENCY = 3
-URGENCIES = 8
 _URGENCY = re.compile(rb"[ \t]*u=([0-7])[ \t]*(?:;[^,]*)?")
 
 T = TypeVar("T")
@@ -34,7 +33,8 @@ class Turns(Generic[T]):
     __slots__ = ("_queues", "_waiting")
 
     def __init__(self) -> None:
-        self._queues: list[deque[T]] = [deque() for _ in range(URGENCIES)]
+        # A queue only for urgencies that somebody waits with: an idle connection should cost little memory.
+        self._queues: dict[int, deque[T]] = {}
         self._waiting: dict[T, int] = {}
 
     def __bool__(self) -> bool:
@@ -44,7 +44,9 @@ class Turns(Generic[T]):
         """Wait behind all others of this urgency, or (`first`) before them; nothing changes if it waits already."""
         if one not in self._waiting:
             self._waiting[one] = urgency
-            queue = self._queues[urgency]
+            queue = self._queues.get(urgency)
+            if queue is None:
+                queue = self._queues[urgency] = deque()
             if first:
                 queue.appendleft(one)
             else:
@@ -52,16 +54,21 @@ class Turns(Generic[T]):
 
     def next(self) -> T | None:
         """The next one, which waits no more."""
-        if self._waiting:
-            for queue in self._queues:
-                if queue:
-                    one = queue.popleft()
-                    del self._waiting[one]
-                    return one
-        return None
+        if not self._waiting:
+            return None
+        urgency = min(self._queues)
+        queue = self._queues[urgency]
+        one = queue.popleft()
+        if not queue:
+            del self._queues[urgency]
+        del self._waiting[one]
+        return one
 
     def leave(self, one: T) -> None:
         """Wait no more."""
         urgency = self._waiting.pop(one, None)
         if urgency is not None:
-            self._queues[urgency].remove(one)
+            queue = self._queues[urgency]
+            queue.remove(one)
+            if not queue:
+                del self._queues[urgency]
