@@ -18,6 +18,9 @@ from typing import Any
 TICKET_KEY_BYTES = 80
 """Of a name, a key for HMAC and one for AES: what OpenSSL 3 asks for."""
 _GET_TICKET_KEYS, _SET_TICKET_KEYS, _SET_SERVER_NAME_CALLBACK = 58, 59, 53
+_SUITES = b"TLS_AES_128_GCM_SHA256:TLS_AES_256_GCM_SHA384:TLS_CHACHA20_POLY1305_SHA256"
+_PRIORITIZE_CHACHA = 1 << 21
+"""SSL_OP_PRIORITIZE_CHACHA, which counts together with the server's preference (Python's default)."""
 _HOST_NAME = 0
 _TLS_OK = 0
 _OPTION_BITS = (1 << 32) - 1
@@ -38,6 +41,8 @@ def _library() -> Any:
     library.SSL_CTX_ctrl.argtypes = [pointer, number, ctypes.c_long, pointer]
     library.SSL_CTX_callback_ctrl.restype = ctypes.c_long
     library.SSL_CTX_callback_ctrl.argtypes = [pointer, number, _ServerNameCallback]
+    library.SSL_CTX_set_ciphersuites.restype = number
+    library.SSL_CTX_set_ciphersuites.argtypes = [pointer, ctypes.c_char_p]
     library.SSL_get_servername.restype = ctypes.c_char_p
     library.SSL_get_servername.argtypes = [pointer, number]
     library.SSL_set_SSL_CTX.restype = pointer
@@ -65,6 +70,14 @@ def set_ticket_keys(context: ssl.SSLContext, keys: bytes) -> None:
     )
     if not done:
         raise OSError("OpenSSL did not take the keys of session tickets")
+
+
+def prefer_short_keys(context: ssl.SSLContext) -> None:
+    """Prefer AES-128 to AES-256 in TLS 1.3: as safe for what is streamed, and a fifth less CPU for each byte. A client
+    that prefers ChaCha20, since it has no AES in hardware, gets that. OSError if OpenSSL does not do so."""
+    if _library().SSL_CTX_set_ciphersuites(_pointer(context), _SUITES) != 1:
+        raise OSError("OpenSSL did not take the order of TLS 1.3's ciphers")
+    context.options |= _PRIORITIZE_CHACHA
 
 
 def choose_by_name(context: ssl.SSLContext, choose: Callable[[str], ssl.SSLContext | None]) -> None:

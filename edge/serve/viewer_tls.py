@@ -14,7 +14,7 @@ from edge.serve.listener import alpn_of
 from edge.settings import EdgeSettings
 from kernel.clock import Clock, Timer
 from kernel.errors import BadSettings
-from system.openssl import choose_by_name, set_ticket_keys
+from system.openssl import choose_by_name, prefer_short_keys, set_ticket_keys
 from system.private_files import read_secret
 from system.server_tls import names_of, renew_certificate, tls_context
 from system.ticket_keys import MIN_SECRET_BYTES, keys_of, period_of, seconds_left
@@ -37,6 +37,7 @@ class ViewerTls:
         self.context = tls_context(settings.tls_cert, settings.tls_key, *self._options)
         self._by_name, self._secret = self._names(), self._read_secret()
         try:
+            prefer_short_keys(self.context)
             if self._named:
                 choose_by_name(self.context, self.certificate_for)
             self._set_ticket_keys()

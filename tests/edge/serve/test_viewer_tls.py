@@ -159,6 +159,13 @@ async def test_the_oldest_version_and_the_ciphers_are_settings(ground: Ground) -
         ground.tls(tls_ciphers="NONSENSE")
 
 
+async def test_aes_128_is_preferred(ground: Ground) -> None:
+    at = await ground.serves(ground.tls())
+    cipher = (await ground.connect(at, "localhost")).cipher()
+    assert cipher is not None
+    assert cipher[0] == "TLS_AES_128_GCM_SHA256"
+
+
 async def test_http2_is_offered_first_unless_it_is_off(ground: Ground) -> None:
     chosen = []
     for setting in ("on", "off"):
