@@ -33,5 +33,5 @@ def encode_line(fields: Any, **_: Any) -> bytes:
     """Encode the fields of one line. Values that JSON does not know appear as their `repr`."""
     try:
         return _encoder.encode(fields)
-    except (TypeError, ValueError):  # half a surrogate pair in a path, or a key of another type
+    except (TypeError, ValueError):  # half a surrogate pair in a path
         return json.dumps(fields, default=repr, skipkeys=True).encode()

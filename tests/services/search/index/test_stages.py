@@ -15,6 +15,19 @@ def test_a_beginning_and_a_whole_title(searched):
     assert ids(searched, stages.beginning_query(parse_query("star"))) == {"a", "b", "c"}
 
 
+def test_first_letters_of_titles_and_of_last_words(searched):
+    searched.fill(
+        entry("a", "The Star"), entry("b", "Ace of Spades"), entry("c", "Ace", cast=("Sam Neill",)), entry("d", "Ast")
+    )
+    assert [ids(searched, stages.beginning_query(parse_query(text))) for text in ("s", "st", "the", "ace")] == [
+        {"a"}, {"a"}, {"a"}, {"b", "c"},
+    ]  # fmt: skip
+    for text in ("ace s", "ace sp", "ace spa"):
+        assert ids(searched, stages.words_query(parse_query(text), stages.TITLE)) == {"b"}, text
+    assert ids(searched, stages.words_query(parse_query("ace s"), stages.NAMES)) == {"b", "c"}
+    assert ids(searched, stages.all_words_query(parse_query("ace ne"))) == {"c"}
+
+
 def test_typing_errors_are_allowed_by_length(searched):
     searched.fill(entry("a", "Cat"), entry("b", "Stars"), entry("c", "Gladiators"))
     similar = stages.similar_words_query
