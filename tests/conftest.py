@@ -14,9 +14,14 @@ from typing import ClassVar
 
 import asyncpg
 import pytest
+from hypothesis import HealthCheck, settings
 
 from system.database.engine import DatabaseAddress
 from tests.postgresql import PASSWORD, Server, find_programs
+
+# What hypothesis times says how busy the machine is, and fails tests of code that is right.
+settings.register_profile("untimed", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("untimed")
 
 NOT_RUN = "NOT RUN: "
 PATH = os.pathsep.join((os.environ.get("PATH", ""), "/usr/local/sbin", "/usr/sbin", "/sbin"))

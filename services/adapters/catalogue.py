@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from dataclasses import replace
 
 from kernel.clock import Clock
+from services.catalogue.ages import find_ages
 from services.catalogue.feed import ChangeFeed
 from services.catalogue.store import CatalogueStore
 from services.catalogue.title import Change, Kind, Playable, Title, is_available, judge_title
@@ -23,7 +25,12 @@ class CatalogueForPlayback:
     async def playback_title(self, content_id: str, country: str | None) -> PlaybackTitle | None:
         """The film of a title; None if there is no such title."""
         title = await self._store.get(content_id)
-        return None if title is None else as_playback_title(title, country, self._clock.wall())
+        if title is None:
+            return None
+        found = as_playback_title(title, country, self._clock.wall())
+        if title.parent is None:
+            return found
+        return replace(found, maturity=(await find_ages(self._store, [title]))[title.content_id])
 
     async def thumbnail(self, content_id: str, country: str | None) -> str | None:
         """The path of a title's thumbnail; None if it has none or is not licensed there."""

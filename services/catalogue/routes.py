@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Annotated, Any
 
 from aiohttp import web
@@ -14,9 +14,10 @@ from kernel.clock import Clock
 from kernel.errors import BadRequest
 from kernel.titles import TITLE_PATTERN
 from kernel.vocabulary import CONTENT_ID
+from services.catalogue.ages import find_ages
 from services.catalogue.licence import MAX_WINDOWS, EmptyWindow
 from services.catalogue.store import CatalogueStore, Outcome, Position
-from services.catalogue.title import COUNTRY, Kind, is_available, normalise_countries
+from services.catalogue.title import COUNTRY, Kind, Title, is_available, normalise_countries
 from services.catalogue.title_json import TITLE_SCHEMA, title_json
 from services.catalogue.title_line import LineError, TitleLine, WindowLine, check_line, parse_windows
 from services.http import params
@@ -142,7 +143,8 @@ class CatalogueRoutes:
         page = await self._store.page(country, after, limit + 1, await self._maturity(request))
         more = page[limit - 1][0] if len(page) > limit else None
         operator = request_context(request).caller.operator
-        shown = [title_json(title, operator=operator) for _, title in page[:limit]]
+        suitable = await self._suitable(request, [title for _, title in page[:limit]])
+        shown = [title_json(title, operator=operator) for title in suitable]
         return json_response({"titles": shown, "nextCursor": encode_cursor(more) if more else None})
 
     async def _list_by_ids(self, request: web.Request, named: str) -> web.Response:
@@ -151,19 +153,22 @@ class CatalogueRoutes:
             raise BadRequest(400, "parameter-range", f"query parameter `ids` names more than {MAX_IDS} titles")
         country, operator = viewer_country(request), request_context(request).caller.operator
         found = (await self._store.get_many(ids)).values()
-        now, limit = self._clock.wall(), await self._maturity(request)
-        shown = [
-            title_json(title, operator=operator)
-            for title in found
-            if is_available(title, country, now) and is_suitable(title.maturity, limit)
-        ]
-        return json_response({"titles": shown, "nextCursor": None})
+        now = self._clock.wall()
+        shown = await self._suitable(request, [title for title in found if is_available(title, country, now)])
+        return json_response({"titles": [title_json(title, operator=operator) for title in shown], "nextCursor": None})
+
+    async def _suitable(self, request: web.Request, titles: Sequence[Title]) -> list[Title]:
+        """Those of the titles that are for the age of the caller's profile."""
+        limit = await self._maturity(request)
+        if limit is None:
+            return list(titles)
+        ages = await find_ages(self._store, titles)
+        return [title for title in titles if is_suitable(ages[title.content_id], limit)]
 
     async def _list_children(self, request: web.Request, parent: str) -> web.Response:
         operator = request_context(request).caller.operator
         found = await self._store.list_children(parent, viewer_country(request), MAX_CHILDREN)
-        limit = await self._maturity(request)
-        shown = [title_json(one, operator=operator) for one in found if is_suitable(one.maturity, limit)]
+        shown = [title_json(one, operator=operator) for one in await self._suitable(request, found)]
         return json_response({"titles": shown, "nextCursor": None})
 
     async def get_title(self, request: web.Request) -> web.Response:
@@ -172,7 +177,7 @@ class CatalogueRoutes:
         operator = request_context(request).caller.operator and params.country(request) is None
         if found is None or not (operator or is_available(found[1], viewer_country(request), self._clock.wall())):
             raise BadRequest(404, "title-unknown", "there is no such title in this country")
-        if not is_suitable(found[1].maturity, await self._maturity(request)):
+        if not await self._suitable(request, [found[1]]):
             raise BadRequest(404, "title-unknown", "there is no such title for this profile")
         return _with_etag(title_json(found[1], operator=request_context(request).caller.operator), found[0])
 

@@ -2,7 +2,7 @@
 
 from services.adapters.catalogue import CatalogueForPlayback, as_playback_title
 from services.catalogue.store import CatalogueStore
-from services.catalogue.title import Playable, Rendition, Title
+from services.catalogue.title import Kind, Playable, Rendition, Title
 from services.catalogue.title_line import ImportedTitle
 from system.database.engine import DatabaseAddress
 from tests.doubles.clock import FakeClock
@@ -37,4 +37,10 @@ async def test_pictures_are_there_or_not(tmp_path):
     assert await films.thumbnail("a", "FR") is None
     assert await films.thumbnail("nobody", "DE") is None
     assert await films.playback_title("nobody", "DE") is None
+    show, pilot = (
+        Title("show", "Show", kind=Kind.SERIES, maturity=16),
+        Title("e", "E", kind=Kind.EPISODE, parent="show"),
+    )
+    await store.import_titles([ImportedTitle(one, licence_given=True) for one in (show, pilot)], NOW)
+    assert (await films.playback_title("e", "DE")).maturity == 16, "an episode is for the age of its series"
     await store.close()

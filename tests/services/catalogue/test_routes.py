@@ -126,6 +126,7 @@ def test_a_cursor_is_read_back_and_foreign_ones_are_refused():
 
 async def test_a_profile_is_shown_what_is_for_its_age(start, fill, title, sign_up, clock):
     titles = [title("old", maturity=16), title("young", maturity=6), title("any"), title("show", kind=Kind.SERIES)]
+    titles += [title("dark", kind=Kind.SERIES, maturity=16), title("pilot", kind=Kind.EPISODE, parent="dark")]
     episodes = [title(f"e{age}", kind=Kind.EPISODE, parent="show", maturity=age) for age in (6, 16)]
     await fill(*titles, *episodes)
     place = await start(insecure_dev="off")
@@ -134,12 +135,13 @@ async def test_a_profile_is_shown_what_is_for_its_age(start, fill, title, sign_u
     async def shown(query):
         return {one["contentId"] for one in (await ann("GET", f"/titles?{query}"))[1]["titles"]}
 
-    assert await shown("") == {"old", "young", "any", "show", "e6", "e16"}
+    assert await shown("") == {"old", "young", "any", "show", "e6", "e16", "dark", "pilot"}
     kids = {"name": "Kim", "kids": True}
     ann.profile = (await ann("POST", "/me/profiles", kids))[1]["profileId"]
     assert await shown("") == {"young", "any", "show", "e6"}
     assert await shown("ids=old,young") == {"young"}
     assert await shown("parent=show") == {"e6"}
+    assert (await shown("parent=dark"), await shown("ids=pilot,any")) == (set(), {"any"})
     assert [(await ann("GET", f"/titles/{name}"))[0] for name in ("old", "young")] == [404, 200]
     assert (await ann("PUT", f"/me/profiles/{ann.profile}", {"kids": False}))[0] == 200
     clock.now += 1.1
