@@ -7,7 +7,7 @@ FRESH ?= 0
 REGIONS ?= 1
 TEST_WORKERS ?= 2
 
-.PHONY: help up setup setup-dev test check bench faults-ingest eval-recommend soak loadtest measure eval-search fleet-sim lock proto docs fmt clean
+.PHONY: help up setup setup-dev test check bench faults-ingest eval-recommend check-spark soak loadtest measure eval-search fleet-sim lock proto docs fmt clean
 
 help: ## List the targets
 	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' Makefile
@@ -35,6 +35,10 @@ faults-ingest: setup-dev ## Kill the origin, workers and encoders 200 times over
 eval-recommend: setup-dev ## Compare the recommendations with other models (EVAL_ARGS="FOLDER" of a MovieLens data set)
 	@$(PY) -m tools.eval_recommend $(EVAL_ARGS)
 
+check-spark: setup-dev ## Compare the training on Spark with that on one machine (needs Java; installs the extra `spark`)
+	@.boot/bin/uv pip install -q --python $(PY) 'pyspark>=3.5.9,<4'
+	@MATINEE_SPARK=1 $(PY) -m pytest -q tests/services/training/test_spark_trainer.py
+
 soak: setup-dev ## Run ten minutes of faults, purges and crashes, checking every byte (SOAK_ARGS="--seed 1 --minutes 2")
 	@$(PY) -m tests.soak $(SOAK_ARGS)
 
@@ -50,10 +54,13 @@ measure: setup-dev ## Measure a running `make up` for docs/scale.md, in six minu
 fleet-sim: setup-dev ## Run control with a thousand simulated edges and check the targets (SIM_ARGS="--agents 200 --quick")
 	@$(PY) -m tools.fleet_sim $(SIM_ARGS)
 
+# Every extra but `spark`, whose package is larger than all others together; clusters bring their own.
+LOCKED := $(foreach extra,oidc loadtest media codecs search valkey recommend,--extra $(extra))
+
 lock: setup-dev ## Update the lock files
 	.boot/bin/uv pip compile -q --generate-hashes --no-emit-index-url --no-deps tools/uv.in -o tools/uv.lock.txt --custom-compile-command "make lock"
-	.boot/bin/uv pip compile -q --generate-hashes --no-emit-index-url --all-extras pyproject.toml -o requirements.lock --custom-compile-command "make lock"
-	.boot/bin/uv pip compile -q --generate-hashes --no-emit-index-url --all-extras --group dev pyproject.toml -o requirements-dev.lock --custom-compile-command "make lock"
+	.boot/bin/uv pip compile -q --generate-hashes --no-emit-index-url $(LOCKED) pyproject.toml -o requirements.lock --custom-compile-command "make lock"
+	.boot/bin/uv pip compile -q --generate-hashes --no-emit-index-url $(LOCKED) --group dev pyproject.toml -o requirements-dev.lock --custom-compile-command "make lock"
 
 proto: setup-dev ## Generate the gRPC stubs
 	$(PY) -m grpc_tools.protoc -I. --python_out=. --pyi_out=. --grpc_python_out=. rpc/v1/control.proto

@@ -125,7 +125,7 @@ def _make_lists(
     clock = around.clock
     written = None if around.event_log is None else RecommendEvents(around.event_log)
     registry = ExperimentRegistry(store.experiments, settings.experiment_holdout / 100)
-    impressions = Impressions(written, clock, around.counters)
+    impressions = Impressions(written, clock, around.counters, settings.recommend_impressions / 100)
     exploration = settings.recommend_exploration / 100
     lists = TreatedLists(service, registry, impressions, clock, exploration, SystemRandom().random)
     routes = (

@@ -126,6 +126,9 @@ class ServicesSettings:
     recommend_exploration: int = setting(
         INTEGER, "0", "Lists with one title drawn at random, which is logged, in percent.", least=0, most=20
     )
+    recommend_impressions: int = setting(
+        INTEGER, "10", "Viewers whose lists without an experiment are recorded, in percent.", least=0, most=100
+    )
     experiment_holdout: int = setting(
         INTEGER, "0", "Profiles that see no experiment, to compare all of them with, in percent.", least=0, most=50
     )

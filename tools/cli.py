@@ -136,6 +136,12 @@ COMMANDS = (
         "services.training.versions:VERSIONS",
         "List the trained models and their metrics.",
     ),
+    Command(
+        "recommend export",
+        "services.training.train_command:EXPORT",
+        "Write what viewers watched as Parquet, for a training on Spark.",
+        ("folder",),
+    ),
     Command("recommend use", "services.training.versions:USE", "Go back to an earlier trained model.", ("version",)),
     Command("recommend experiment list", "tools.recommend.experiments:LIST", "List the experiments."),
     Command(

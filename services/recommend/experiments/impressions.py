@@ -17,13 +17,14 @@ from cachetools import TTLCache
 from kernel.clock import Clock
 from kernel.errors import Overloaded, StorageFailed
 from services.counters import Counters
+from services.recommend.experiments.assignment import unit_hash
 from services.recommend.experiments.records import SeenRecord
 
 log = structlog.get_logger()
 
 MAX_WAITING = 20_000
 MAX_TOGETHER = 500
-FLUSH_SECONDS = 0.2
+FLUSH_SECONDS = 1.0
 REPEAT_SECONDS = 1_800.0
 """The same viewer, surface and arms are written once in so long: an exposure counts from the first on anyway."""
 MAX_REPEATS = 200_000
@@ -37,10 +38,11 @@ class SeenLog(Protocol):
 
 
 class Impressions:
-    """Collects records; `run` writes them."""
+    """Collects records; `run` writes them. Of lists without an experiment, a `share` of the viewers' is recorded."""
 
-    def __init__(self, seen_log: SeenLog | None, clock: Clock, counters: Counters) -> None:
+    def __init__(self, seen_log: SeenLog | None, clock: Clock, counters: Counters, share: float = 1.0) -> None:
         self._log = seen_log
+        self._share = share
         self._clock = clock
         self._counters = counters
         self._waiting: deque[tuple[str, str, SeenRecord]] = deque()
@@ -50,6 +52,9 @@ class Impressions:
     def note(self, user: str, country: str | None, record: SeenRecord) -> None:
         """Write a record soon, unless one like it was written lately."""
         if self._log is None:
+            return
+        is_plain = not record.arms and record.draw is None
+        if is_plain and unit_hash("impressions", user) >= self._share:
             return
         key = (user, record.surface, record.device, record.arms, record.items[:5])
         if record.draw is None and key in self._written:

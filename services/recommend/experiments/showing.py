@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import msgspec
 from aiohttp import web
 
 from kernel.errors import BadRequest
@@ -25,9 +26,22 @@ def read_showing(request: web.Request) -> Showing:
     for name, value, most in (("context", context, 200), ("surface", surface, 64)):
         if len(value) > most:
             raise BadRequest(400, "parameter-value", f"query parameter `{name}` is longer than {most} characters")
-    parts = [part.partition("=") for part in context.replace(";", ",").split(",")]
-    pairs = {name.strip().casefold(): value.strip() for name, _, value in parts}
+    pairs = _read_context(context)
     hour = pairs.get("hour", "")
     if hour and not (hour.isascii() and hour.isdigit() and int(hour) <= 23):
         raise BadRequest(400, "parameter-value", "query parameter `context`: `hour` is a whole number from 0 to 23")
     return Showing(surface.casefold(), pairs.get("device", "").casefold()[:40], int(hour) if hour else None)
+
+
+def _read_context(context: str) -> dict[str, str]:
+    """The members of `device=tv,hour=21`, or of a JSON object with the same."""
+    if context.lstrip().startswith("{"):
+        try:
+            found = msgspec.json.decode(context, type=dict[str, str | int])
+        except msgspec.DecodeError:
+            raise BadRequest(
+                400, "parameter-value", "query parameter `context` is no JSON object of words and numbers"
+            ) from None
+        return {name.strip().casefold(): str(value).strip() for name, value in found.items()}
+    parts = [part.partition("=") for part in context.replace(";", ",").split(",")]
+    return {name.strip().casefold(): value.strip() for name, _, value in parts}

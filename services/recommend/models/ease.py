@@ -32,7 +32,13 @@ class EaseParameters:
 def gram_matrix(found: sparse.csr_matrix, activity: float) -> Floats:
     """Titles x titles: how often two were watched by the same viewers."""
     counts = np.diff(found.indptr).astype(np.float64)
-    scale = np.power(np.maximum(counts, 1.0) / max(1.0, float(np.median(counts[counts > 0]))), -activity / 2)
+    return weighed_gram(found, activity, float(np.median(counts[counts > 0])) if counts.any() else 1.0)
+
+
+def weighed_gram(found: sparse.csr_matrix, activity: float, typical: float) -> Floats:
+    """The same, of a part of the viewers; `typical` is the median of all viewers' numbers of titles."""
+    counts = np.diff(found.indptr).astype(np.float64)
+    scale = np.power(np.maximum(counts, 1.0) / max(1.0, typical), -activity / 2)
     scaled = (sparse.diags(scale.astype(np.float32)) @ found).tocsr()
     users, items = found.shape
     if float(np.square(counts).sum()) * 20 < 2.0 * users * items**2:

@@ -18,7 +18,18 @@ WIDTH = 100
 
 
 def count_successors(found: Interactions, titles: Indices, viewers: Floats) -> TopWeights:
-    """For each of `titles`, what was watched after it, by the share of its viewers (`viewers`, one value an item).
+    """For each of `titles`, what was watched after it, by the share of its viewers (`viewers`, one value an item)."""
+    return weigh_pairs(titles, count_pairs(found, titles), viewers)
+
+
+def weigh_pairs(titles: Indices, pairs: sparse.csr_matrix, viewers: Floats) -> TopWeights:
+    """The strongest successors of each title, from what `count_pairs` returns."""
+    share = sparse.diags((1.0 / (viewers[titles] + SMOOTHING)).astype(np.float32)) @ pairs
+    return strongest_of_sparse(titles, share.tocsr(), WIDTH)
+
+
+def count_pairs(found: Interactions, titles: Indices) -> sparse.csr_matrix:
+    """Titles x titles: how often one was watched soon after another, the sooner the more.
 
     Titles at the same time follow each other in both directions, at half the weight.
     """
@@ -45,8 +56,7 @@ def count_successors(found: Interactions, titles: Indices, viewers: Floats) -> T
             rows, columns, weights = [], [], []
     if rows:
         total = total + _summed(rows, columns, weights, size)
-    share = sparse.diags((1.0 / (viewers[titles] + SMOOTHING)).astype(np.float32)) @ total
-    return strongest_of_sparse(titles, share.tocsr(), WIDTH)
+    return total
 
 
 def _summed(rows: list[Indices], columns: list[Indices], weights: list[Floats], size: int) -> sparse.csr_matrix:

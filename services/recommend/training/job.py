@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import asdict, is_dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
@@ -13,6 +13,7 @@ import structlog
 
 from kernel.clock import Clock
 from kernel.errors import StorageFailed
+from services.recommend.marks import UserMarkRow
 from services.recommend.models.blend import FittedModel
 from services.recommend.models.interactions import Interactions
 from services.recommend.store import FeedbackStore
@@ -41,8 +42,12 @@ async def train_once(
     limits: TrainingLimits,
     report: Callable[[str], object] = lambda _: None,
     series: Mapping[str, str] | None = None,
+    *,
+    reads_marks: bool = True,
 ) -> VersionRow:
     """Train and publish; `series` names the series of each episode and season.
+
+    `reads_marks` is False for a trainer that reads the marks elsewhere.
 
     Raises StorageFailed if another process trains, or if something cannot be read or written.
     """
@@ -50,26 +55,35 @@ async def train_once(
     with versions.training():
         cursor, erasures = await store.head(), await store.fact("erasures")
         report("reading the marks")
-        found = await read_interactions(store.read_all_marks(), titles, series)
+        marks = store.read_all_marks() if reads_marks else _nothing()
+        found = await read_interactions(marks, titles, series)
         trained = trainer.train(found, titles, limits)
+        found = found if trained.sample is None else trained.sample
         served = _load_served(versions, report)
-        why = (
-            ""
-            if served is None or served.manifest.erasures < erasures
-            else judge_against(served, trained, found, limits)
-        )
+        is_comparable = served is not None and served.manifest.erasures >= erasures
+        why = judge_against(served, trained, found, limits) if served is not None and is_comparable else ""
         manifest = _manifest(trained, found, limits, clock.wall(), cursor, erasures, clock.mono() - started)
         report("writing the artefact")
+        row = _row(manifest, why)
         try:
             write_artefact(versions.path_of(manifest.version), manifest, trained.model, trained.trends)
-            if not why:
-                versions.publish(manifest.version)
-            row = _row(manifest, why)
-            versions.add_row(row)
-            versions.delete_old(erasures)
+            _record(versions, row, erasures)
         except OSError as error:
             raise StorageFailed(f"the model cannot be written to {versions.folder}: {error}") from error
     return row
+
+
+def _record(versions: ModelVersions, row: VersionRow, erasures: int) -> None:
+    if row.published:
+        versions.publish(row.version)
+    versions.add_row(row)
+    versions.delete_old(erasures)
+
+
+async def _nothing() -> AsyncIterator[Sequence[UserMarkRow]]:
+    none: tuple[Sequence[UserMarkRow], ...] = ()
+    for batch in none:
+        yield batch
 
 
 def _load_served(versions: ModelVersions, report: Callable[[str], object]) -> Artefact | None:

@@ -10,10 +10,10 @@ import numpy as np
 
 from services.recommend.models.blend import FittedModel, blend_scores, make_pool
 from services.recommend.models.content import ContentModel, fit_content
-from services.recommend.models.ease import EaseParameters, ease_weights, gram_matrix, most_watched
+from services.recommend.models.ease import EaseParameters, ease_weights, most_watched
 from services.recommend.models.ials import IalsParameters, fit_ials, solve_rows
-from services.recommend.models.interactions import Floats, Interactions
-from services.recommend.models.successors import count_successors
+from services.recommend.models.interactions import Floats, Indices, Interactions
+from services.recommend.models.successors import weigh_pairs
 from services.recommend.models.top_weights import DenseWeights, TitleWeights, no_weights, strongest_of_dense
 from services.recommend.models.trend import Trend, fit_trends
 from services.recommend.titles import TitleText
@@ -21,6 +21,7 @@ from services.recommend.training import tuning
 from services.recommend.training.holdout import Holdout, hold_out
 from services.recommend.training.ranking_metrics import Judged
 from services.recommend.training.tuning import Exam, as_metrics, make_exam
+from services.recommend.training.viewing_counts import LocalCounts, ViewingCounts, most_viewed
 from services.recommend.training.weighing import choose_weights
 
 MAX_DENSE_TITLES = 4_096
@@ -56,6 +57,8 @@ class Trained:
     parameters: Mapping[str, Any] = field(default_factory=dict)
     draft: FittedModel | None = None
     """The model as it was judged: fitted without what was held back."""
+    sample: Interactions | None = None
+    """What the parameters were chosen on, where the trainer did not use the interactions that it was given."""
 
 
 class Trainer(Protocol):
@@ -66,10 +69,15 @@ class Trainer(Protocol):
 
 
 class NumpyTrainer:
-    """Trains in this process. `report` is told each step as it begins."""
+    """Trains in this process. `report` is told each step as it begins.
 
-    def __init__(self, report: Callable[[str], object] = lambda _: None) -> None:
+    `counts` are those that the final model is fitted to; None = those of the interactions themselves, of which a
+    cluster gives only a part here.
+    """
+
+    def __init__(self, report: Callable[[str], object] = lambda _: None, counts: ViewingCounts | None = None) -> None:
         self._report = report
+        self._counts = counts
 
     def train(self, found: Interactions, titles: Mapping[str, TitleText], limits: TrainingLimits) -> Trained:
         """Train on interactions, whose items include all `titles`."""
@@ -84,7 +92,8 @@ class NumpyTrainer:
         exam = make_exam(found, holdout, max(50, MAX_JUDGED_CELLS // max(1, columns)))
         ease, ials, judged, draft, ridge = self._tune(found, holdout, exam, texts, limits)
         self._report("fitting")
-        final = self._fit(found, ease, replace(ials, iterations=3), limits, draft.factors, judged[0])
+        counts = self._counts or LocalCounts(found)
+        final = self._fit(found, counts, ease, replace(ials, iterations=3), limits, draft.factors, judged[0])
         final, content = place_cold_titles(final, texts, ridge)
         parameters = {"ordered": holdout.ordered, "ease": ease, "ials": ials, "contentRidge": ridge, "blend": judged[0]}
         return Trained(replace(final, content=content), trends, as_metrics(judged[1]), parameters, draft)
@@ -99,7 +108,7 @@ class NumpyTrainer:
         self._report("choosing the parameters of iALS")
         ials = tuning.choose_ials(matrix, exam, limits.factors, limits.seed)
         self._report("fitting without what was held back")
-        draft = self._fit(kept, ease, ials, limits)
+        draft = self._fit(kept, LocalCounts(kept), ease, ials, limits)
         self._report("choosing the weights")
         weights, alone = choose_weights(draft, exam, ordered=holdout.ordered, seed=limits.seed)
         users = solve_rows(tuning.history_matrix(exam.histories, len(found.items)), draft.factors, ials)
@@ -111,6 +120,7 @@ class NumpyTrainer:
     def _fit(
         self,
         found: Interactions,
+        counts: ViewingCounts,
         ease: EaseParameters,
         ials: IalsParameters,
         limits: TrainingLimits,
@@ -118,30 +128,28 @@ class NumpyTrainer:
         weights: Mapping[str, float] | None = None,
     ) -> FittedModel:
         matrix = found.matrix()
-        viewers = np.bincount(found.item, minlength=len(found.items)).astype(np.float32)
-        watched = np.flatnonzero(viewers > 0)
+        viewers = counts.viewers()
+        watched = np.flatnonzero(np.bincount(found.item, minlength=len(found.items)))
         _, factors = fit_ials(matrix[:, watched].tocsr(), ials, limits.seed, None if start is None else start[watched])
         spread = np.zeros((len(found.items), ials.size), np.float32)
         spread[watched] = factors
-        followed = most_watched(matrix, MAX_SUCCESSOR_TITLES)
+        followed = most_viewed(viewers, MAX_SUCCESSOR_TITLES)
         return FittedModel(
             found.items,
             viewers,
-            fit_ease(matrix, ease, limits.ease_titles),
-            count_successors(found, followed, viewers) if len(followed) else no_weights(),
+            fit_ease(counts, most_viewed(viewers, limits.ease_titles), ease),
+            weigh_pairs(followed, counts.pairs(followed), viewers) if len(followed) else no_weights(),
             spread,
             ials,
             dict.fromkeys(("ease", "ials"), 1.0) if weights is None else dict(weights),
         )
 
 
-def fit_ease(matrix: Any, parameters: EaseParameters, limit: int) -> TitleWeights:
-    """EASE among the `limit` most-watched titles of viewers x titles."""
-    titles = most_watched(matrix, limit)
+def fit_ease(counts: ViewingCounts, titles: Indices, parameters: EaseParameters) -> TitleWeights:
+    """EASE among these titles."""
     if not len(titles):
         return no_weights()
-    among = matrix[:, titles].tocsr()
-    gram = gram_matrix(among[np.diff(among.indptr) > 0], parameters.activity)
+    gram = counts.gram(titles, parameters.activity)
     weights = ease_weights(gram, parameters.ridge, parameters.dropout, parameters.rarity)
     return (
         DenseWeights(titles, weights)

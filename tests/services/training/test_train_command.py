@@ -9,7 +9,7 @@ from services.training import train_command
 
 
 def train(data, seed=1):
-    return train_command.run(train_command.TrainSettings(data, None, None, 3600.0, 100, 8, seed))
+    return train_command.run(train_command.TrainSettings(data, None, None, 3600.0, 100, 8, None, None, seed))
 
 
 def import_events(tmp_path):
@@ -32,3 +32,9 @@ def test_a_training_says_what_it_did_and_publishes(tmp_path, capsys):
 def test_a_missing_folder_is_a_bad_setting(tmp_path):
     with pytest.raises(BadSettings):
         train(tmp_path / "none")
+
+
+def test_spark_needs_its_files(tmp_path):
+    settings = train_command.TrainSettings(tmp_path, None, None, 3600.0, 100, 8, "local[1]", None, 1)
+    with pytest.raises(BadSettings, match="parquet"):
+        train_command.run(settings)

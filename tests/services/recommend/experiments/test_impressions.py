@@ -64,3 +64,15 @@ async def test_no_more_waits_than_is_bounded():
         impressions.note(f"u{number}", "DE", record())
     assert dropped(counters) == 5
     Impressions(None, FakeClock(), counters).note("u", "DE", record())
+
+
+async def test_lists_without_an_experiment_are_recorded_for_a_share_of_the_viewers():
+    log = Log()
+    impressions = Impressions(log, FakeClock(), Counters(), 0.1)
+    for number in range(400):
+        impressions.note(f"u{number}", "DE", SeenRecord(SEEN, 1.0, items=("a",)))
+    impressions.note("u0", "DE", record())
+    await impressions.write_some()
+    plain = [one for one in log.records if "arms" not in one[2]]
+    assert 20 <= len(plain) <= 65
+    assert len(log.records) == len(plain) + 1

@@ -17,5 +17,8 @@ async def test_bad_experiments_and_contexts_are_told(start, fill, title):
         assert (await place.put(f"/recommendations/experiments/{name}", body))[0] == status
     assert (await place.get("/recommendations/experiments/none/report"))[0] == 404
     assert (await place.post("/recommendations/experiments/none/start", {}))[0] == 404
-    status, told = await place.get("/recommendations?userId=u&context=device=tv,hour=25")
-    assert (status, told["reason"]) == (400, "parameter-value")
+    for context in ("device=tv,hour=25", '{"hour":25}', '{"hour":', '{"hour":-1}', "hour=٣"):
+        status, told = await place.get("/recommendations", params={"userId": "u", "context": context})
+        assert (status, told["reason"]) == (400, "parameter-value")
+    for context in ("device=tv", '{"device":"tv","hour":3}', "hour=0;device=tv", "anything"):
+        assert (await place.get("/recommendations", params={"userId": "u", "context": context}))[0] == 200

@@ -6,6 +6,7 @@ from services.recommend.models.top_weights import TopWeights
 from services.recommend.titles import TitleText
 from services.recommend.training import trainer as module
 from services.recommend.training.trainer import NumpyTrainer, TrainingLimits, fit_ease, place_cold_titles
+from services.recommend.training.viewing_counts import LocalCounts, most_viewed
 from tests.services.recommend.conftest import tastes
 
 LIMITS = TrainingLimits(factors=8, judged_viewers=60)
@@ -43,7 +44,8 @@ def test_without_any_content_titles_stay_where_their_viewers_put_them(camps):
 
 def test_large_catalogues_keep_the_strongest_weights_only(camps, monkeypatch):
     monkeypatch.setattr(module, "MAX_DENSE_TITLES", 10)
-    found = fit_ease(camps.matrix(), module.EaseParameters(), 40)
+    counts = LocalCounts(camps)
+    found = fit_ease(counts, most_viewed(counts.viewers(), 40), module.EaseParameters())
     assert isinstance(found, TopWeights)
     assert len(found.titles) == 40
 
