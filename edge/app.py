@@ -42,6 +42,8 @@ from edge.policy.configured_routes import routes_of
 from edge.policy.locate import Locator
 from edge.policy.profile import PROFILES
 from edge.policy.route import RoutedRequest
+from edge.prefetch.predictor import RequestWatcher
+from edge.prefetch.seen_objects import SeenObjects
 from edge.prefetch.service import PrefetchService
 from edge.reload import PARTS, Reloader
 from edge.serve.access_log import AccessLog
@@ -118,7 +120,7 @@ class Edge:
         self.locator = Locator(settings.geo, settings.default_country, settings.trusted_proxies)
         self.log = self._make_log()
         self.connection_limits = ConnectionLimits(settings, self._on_unexpected_error)
-        self.prefetch_service = self._make_prefetch_service()
+        self.prefetch_service, self.seen = self._make_prefetch_service(), SeenObjects()
         self.handler = self._make_handler()
         self.bodies = BodyBudget(settings.body_memory)
         self.listener = self._make_listener()
@@ -201,11 +203,14 @@ class Edge:
     def _permits(self, routed: RoutedRequest, viewer: Viewer) -> bool:
         return not isinstance(authorise_request(routed, viewer, self.node, self.clock.wall()), Refusal)
 
+    def _watcher(self) -> RequestWatcher:
+        return self.prefetch_service.predictor if self.owns_cache else self.seen
+
     def _make_handler(self) -> RequestHandler:
         prefetch = self.prefetch_service
         return RequestHandler(
             self.node, self.cache, self.fetcher, self.locator, self.clock, self.counts, self.log,
-            self.connection_limits, prefetch.predictor if prefetch.is_watching and self.owns_cache else None,
+            self.connection_limits, self._watcher() if prefetch.is_watching else None,
         )  # fmt: skip
 
     def _make_listener(self) -> ViewerListener:

@@ -16,6 +16,7 @@ from cache.followed_index import FollowedIndex
 from edge.node.count_deltas import CountReporter
 from edge.node.frames import BadFrame, Frame, FrameReader, Kind, encode
 from edge.node.link_state import CONNECTED, LOST, LinkState, next_state
+from edge.prefetch.seen_objects import SeenObjects
 from kernel.clock import Clock, Instant, Timer
 
 RETRY_SECONDS = 0.05
@@ -39,7 +40,7 @@ class FollowingNode(Protocol):
 
 
 class Follower(asyncio.Protocol):
-    """See the module. `slot`: of this worker."""
+    """See the module. `slot`: of this worker. `seen`: what its viewers were sent."""
 
     def __init__(
         self,
@@ -50,6 +51,7 @@ class Follower(asyncio.Protocol):
         index: FollowedIndex,
         counts: CountReporter,
         clock: Clock,
+        seen: SeenObjects,
     ) -> None:
         self._slot, self._pid, self._path = slot, pid, path
         self._node, self._index, self._counts, self._clock = node, index, counts, clock
@@ -57,7 +59,7 @@ class Follower(asyncio.Protocol):
         self._transport: asyncio.Transport | None = None
         self._lost = asyncio.Event()
         self._counts_timer: Timer | None = None
-        self._seen: dict[bytes, None] = {}
+        self._seen = seen
         self.state = LinkState.AWAY
         self.has_rules = asyncio.Event()
         """Whether the owner has ever said what is in force."""
@@ -78,10 +80,6 @@ class Follower(asyncio.Protocol):
                 continue
             await self._lost.wait()
             self._lost.clear()
-
-    def note_seen(self, key: bytes) -> None:
-        """An object was sent to a viewer; the owner learns of it with the next counts."""
-        self._seen[key] = None
 
     # -- asyncio.Protocol --------------------------------------------------------------------------------------
 
@@ -151,9 +149,8 @@ class Follower(asyncio.Protocol):
         deltas = self._counts.deltas()
         if number or deltas:
             self._send(Kind.COUNTS, (number, deltas))
-        if self._seen:
-            seen, self._seen = self._seen, {}
-            self._send(Kind.SEEN, tuple(seen))
+        if seen := self._seen.drain():
+            self._send(Kind.SEEN, seen)
 
     def _send_counts_regularly(self) -> None:
         self._counts_timer = self._clock.call_later(COUNTS_EVERY_SECONDS, self._send_counts_regularly)

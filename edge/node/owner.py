@@ -20,6 +20,7 @@ from edge.node.hub import Hub
 from edge.node.place import NodePlace
 from edge.node.relayed_viewers import RelayedViewers
 from edge.policy.locate import Locator
+from edge.prefetch.service import PrefetchService
 from edge.serve.connection_limits import ConnectionLimits
 from edge.serve.handler import RequestHandler
 from edge.tasks import TaskOwner
@@ -42,6 +43,7 @@ class OwningEdge(Protocol):
     handler: RequestHandler
     locator: Locator
     connection_limits: ConnectionLimits
+    prefetch_service: PrefetchService
     draining: bool
 
     @property
@@ -63,6 +65,7 @@ class NodeOwner:
         self._kills: dict[int, asyncio.Future[None]] = {}
         self._number = 0
         self._released = asyncio.Event()
+        self.hub.seen = self._on_seen
         link.on_message = self._on_message
         self.on_release: Callable[[], object] | None = None
         """Called when a successor needs what this process holds."""
@@ -104,6 +107,14 @@ class NodeOwner:
             "keysVersion": (state.version(KEYS).epoch, state.version(KEYS).number),
             "settings": dict(state.documents.get(SETTINGS, {})),
         }
+
+    def _on_seen(self, keys: Sequence[bytes]) -> None:
+        """Workers sent these objects: prefetch what follows them."""
+        now = self._edge.clock.mono()
+        for key in keys:
+            entry = self._edge.cache.peek(key, {})
+            if entry is not None:
+                self._edge.prefetch_service.predictor.on_head_prepared(entry, now)
 
     async def reload(self, parts: Sequence[str]) -> dict[str, str]:
         """Have every worker reload these parts."""

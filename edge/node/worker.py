@@ -17,6 +17,7 @@ from edge.node.follower import Follower
 from edge.node.place import NodePlace
 from edge.node.relay import Relay
 from edge.policy.rules import Rules
+from edge.prefetch.seen_objects import SeenObjects
 from edge.reload import Reloader
 from edge.serve.connection_limits import ConnectionLimits
 from edge.serve.handler import RequestHandler
@@ -37,6 +38,7 @@ class FollowingEdge(Protocol):
     connection_limits: ConnectionLimits
     reloader: Reloader
     live: LiveSettings
+    seen: SeenObjects
 
     def apply_state(self, state: FleetState) -> None:
         """Put what control said in force."""
@@ -55,7 +57,9 @@ class NodeWorker:
         self._edge = edge
         reporter = CountReporter(edge.counts, edge.connection_limits.counts)
         index = FollowedIndex(edge.cache.tiers)
-        self.follower = Follower(place.slot, os.getpid(), place.index_socket, self, index, reporter, edge.clock)
+        self.follower = Follower(
+            place.slot, os.getpid(), place.index_socket, self, index, reporter, edge.clock, edge.seen
+        )
         edge.handler.relay = Relay(place.relay_socket, edge.tasks, lambda: self.follower.is_connected, edge.handler)
         self._is_serving = False
         self.starts_draining = False

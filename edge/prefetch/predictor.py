@@ -10,6 +10,7 @@ import asyncio
 from collections import deque
 from collections.abc import Callable
 from functools import partial
+from typing import Protocol
 
 from cache.body import Body, view
 from cache.cache import SegmentCache
@@ -43,6 +44,16 @@ MAX_LOOKUP_AGE = 2.0
 """Seconds for which a segment's request is remembered while its playlist is being read."""
 LOW_BUFFER = 5_000
 """Milliseconds of buffer, or to the deadline, below which a player is running dry."""
+
+
+class RequestWatcher(Protocol):
+    """Watches what viewers request."""
+
+    def on_head_prepared(self, entry: Entry, now: float) -> None:
+        """A stored object is sent whole to a viewer, for the first time in this second."""
+
+    def on_request(self, routed: RoutedRequest, request: Request, viewer: Viewer, now: float) -> None:
+        """A viewer's request is not on the fast path."""
 
 
 class PrefetchPredictor:

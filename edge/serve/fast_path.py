@@ -19,7 +19,7 @@ from edge.policy.authorise import Node
 from edge.policy.response_head import Selection, head
 from edge.policy.route import RoutedRequest
 from edge.policy.rules import Rules
-from edge.prefetch.predictor import PrefetchPredictor
+from edge.prefetch.predictor import RequestWatcher
 from edge.serve.access_log import AccessLog
 from edge.serve.transaction import Transaction
 from edge.wire.request import Request
@@ -48,7 +48,7 @@ class FastPath:
         clock: Clock,
         counts: Counts,
         log: AccessLog | None,
-        predictor: PrefetchPredictor | None,
+        predictor: RequestWatcher | None,
     ) -> None:
         self._node = node
         self._cache = cache

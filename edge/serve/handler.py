@@ -33,7 +33,7 @@ from edge.policy.locate import Locator
 from edge.policy.plan import Step, follows_default_plan, plan, plan_for, why_forwarded
 from edge.policy.response_head import in_path, is_plain
 from edge.policy.route import RoutedRequest, Routes, general_route, is_loop, media_route
-from edge.prefetch.predictor import PrefetchPredictor
+from edge.prefetch.predictor import RequestWatcher
 from edge.serve.access_log import AccessLog, RequestRecorder
 from edge.serve.connection_limits import ConnectionLimits
 from edge.serve.fast_path import FastPath, carried_by_path
@@ -75,7 +75,7 @@ class RequestHandler:
         counts: Counts,
         log: AccessLog | None,
         limits: ConnectionLimits,
-        predictor: PrefetchPredictor | None,
+        predictor: RequestWatcher | None,
     ) -> None:
         self.node = node
         self.cache = cache

@@ -21,6 +21,7 @@ from edge.node.count_deltas import CountReporter
 from edge.node.follower import Follower
 from edge.node.hub import Hub
 from edge.node.link_state import LinkState
+from edge.prefetch.seen_objects import SeenObjects
 from edge.serve.connection_limits import ConnectionCounts
 from edge.tasks import TaskOwner
 from kernel.clock import Instant
@@ -71,8 +72,11 @@ class Worker:
         self.states: list[dict[str, Any]] = []
         self.reloaded: list[Sequence[str]] = []
         self.draining: list[bool] = []
+        self.seen = SeenObjects()
         reporter = CountReporter(self.counts, ConnectionCounts())
-        self.follower = Follower(1, 1, str(folder / "index"), self, FollowedIndex(cache.tiers), reporter, CLOCK)
+        self.follower = Follower(
+            1, 1, str(folder / "index"), self, FollowedIndex(cache.tiers), reporter, CLOCK, self.seen
+        )
         self.task = tasks.spawn(self.follower.run())
 
     def use_state(self, state: dict[str, Any]) -> None:
@@ -135,8 +139,13 @@ def test_figures_reloads_and_drains_reach_the_other_side(tmp_path: Path) -> None
     async def run() -> None:
         async with owner_with_worker(tmp_path) as (owner, worker):
             worker.counts.hits += 3
+            seen: list[bytes] = []
+            owner.hub.seen = seen.extend
+            worker.seen.on_head_prepared(Entry(b"/sent", 200, [], 1), 0.0)
             await owner.hub.collect_counts()
             assert owner.counts.hits == 3
+            await owner.hub.collect_counts()
+            assert seen == [b"/sent"]
             assert await owner.hub.reload(("rules", "keys")) == {"rules": "no JSON"}
             owner.state = {"draining": False, "version": 2}
             owner.hub.send_state()

@@ -11,6 +11,7 @@ from edge.counters import Counts
 from edge.fleet.apply import FleetState
 from edge.node.place import NodePlace
 from edge.node.worker import NodeWorker
+from edge.prefetch.seen_objects import SeenObjects
 from edge.serve.connection_limits import ConnectionCounts
 from kernel.errors import BadSettings
 
@@ -19,7 +20,7 @@ class Edge:
     """Records what is put in force."""
 
     def __init__(self) -> None:
-        self.cache = SimpleNamespace(tiers=None)
+        self.cache, self.seen = SimpleNamespace(tiers=None), SeenObjects()
         self.clock = self.tasks = None
         self.counts = Counts()
         self.handler = SimpleNamespace(relay=None)
