@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import math
 import struct
+import sys
 from collections.abc import Sequence
+from functools import lru_cache
 
 import msgspec
 import xxhash
@@ -15,6 +17,8 @@ from services.search.text.names import MAX_FORM_LENGTH, all_forms, number_forms
 MAX_SNIPPET_SOURCE = 1200
 """Characters of a description kept in memory for snippets."""
 MAX_PEOPLE = 200
+MAX_SHARED_GENRES = 16_384
+"""Combinations of genres that rows share in memory."""
 TIERS = ("sd", "hd", "uhd")
 EVERYWHERE = "*"
 
@@ -117,6 +121,24 @@ def make_row(entry: IndexedTitle) -> TitleRow:
         parent=entry.parent,
         playable=entry.playable,
     )
+
+
+def share_texts(row: TitleRow) -> TitleRow:
+    """The same row with texts that many rows have in memory once: words, names, genres."""
+    return msgspec.structs.replace(
+        row,
+        tokens=tuple(map(sys.intern, row.tokens)),
+        people=tuple(map(sys.intern, row.people)),
+        shown_people=tuple(map(sys.intern, row.shown_people)),
+        genres=_share_genres(row.genres),
+        tier=sys.intern(row.tier),
+        kind=sys.intern(row.kind),
+    )
+
+
+@lru_cache(MAX_SHARED_GENRES)
+def _share_genres(genres: tuple[tuple[str, str], ...]) -> tuple[tuple[str, str], ...]:
+    return genres
 
 
 def title_tokens(names: Sequence[str]) -> tuple[str, ...]:

@@ -17,7 +17,7 @@ import tantivy
 from tantivy import Query
 
 from kernel.errors import MatineeError, StorageFailed
-from services.search.index.entry import IndexedTitle, TitleRow, make_row
+from services.search.index.entry import IndexedTitle, TitleRow, make_row, share_texts
 from services.search.index.schema import INDEX_VERSION, SCHEMA, analyzers, read_row, to_document
 from services.search.ranking.popularity import merge_changes, weigh_title
 from system.durable_files import replace_file
@@ -164,6 +164,7 @@ class TitleIndex:
 
     def _keep(self, row: TitleRow) -> TitleRow:
         """Keep a row under a rank of its own: two titles may share popularity and hash."""
+        row = share_texts(row)
         rank = row.rank
         while rank in self._rows:
             rank += 1

@@ -4,7 +4,7 @@ import random
 
 import pytest
 
-from services.search.index.entry import IndexedPerson, is_licensed, make_row, popularity_rank, title_tokens
+from services.search.index.entry import IndexedPerson, is_licensed, make_row, popularity_rank, share_texts, title_tokens
 from tests.services.search.conftest import entry
 
 
@@ -36,3 +36,15 @@ def test_an_unknown_country_sees_only_what_is_licensed_everywhere():
     assert is_licensed(make_row(entry("a")), None)
     assert not is_licensed(make_row(entry("a", countries=("DE",))), None)
     assert not is_licensed(make_row(entry("a", countries=())), "DE")
+
+
+def test_rows_share_texts_and_stay_the_same():
+    first, second = (
+        make_row(entry(name, f"Star {name}", genres=(f"Drama {size}",), cast=(f"Tom Hanks {size}",)))
+        for name, size in (("a", 1), ("b", 1))
+    )
+    shared = [share_texts(row) for row in (first, second)]
+    assert shared == [first, second]
+    assert shared[0].tokens[0] is shared[1].tokens[0]
+    assert shared[0].shown_people[0] is shared[1].shown_people[0]
+    assert shared[0].genres is shared[1].genres
