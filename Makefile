@@ -7,7 +7,7 @@ FRESH ?= 0
 REGIONS ?= 1
 TEST_WORKERS ?= 2
 
-.PHONY: help up setup setup-dev test check bench faults-ingest eval-recommend check-spark soak loadtest measure eval-search fleet-sim lock proto docs fmt clean
+.PHONY: help up setup setup-dev test check bench faults faults-ingest eval-recommend check-spark soak loadtest measure eval-search fleet-sim lock proto docs fmt clean
 
 help: ## List the targets
 	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' Makefile
@@ -29,6 +29,9 @@ check: setup-dev ## Check format, lint, types, import contracts and generated fi
 
 bench: setup-dev ## Benchmark against nginx, Varnish and libCacheSim
 	@$(PY) -m tools.bench $(BENCH_ARGS)
+
+faults: setup-dev ## Damage files, kill, reload, fill the disk and break it under an edge, and check every byte (FAULTS_ARGS="--kills 20")
+	@$(PY) -m tests.faults.edge $(FAULTS_ARGS)
 
 faults-ingest: setup-dev ## Kill the origin, workers and encoders 200 times over ten ingests (FAULTS_ARGS="--seed 1 --kills 50")
 	@$(PY) -m tests.faults $(FAULTS_ARGS)
