@@ -16,12 +16,13 @@ import urllib.request
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from enum import StrEnum
 from pathlib import Path
 
 from kernel.errors import BadSettings
 from kernel.settings.table import INTEGER, PATH, setting
 from origin.ingest import subprocesses
+from tools.doctor_findings import Finding, Level, nearest_existing
+from tools.doctor_node import check_node
 from tools.up.plan import PORTS_ABOVE, Addresses, Plan, PlannedProgram, all_programs
 from tools.up.ports import why_not_free
 from tools.up.state import LOCK
@@ -39,24 +40,6 @@ _TCP_ULP = 31
 """Of `tcp(7)`, which Python 3.11 has no name for."""
 
 
-class Level(StrEnum):
-    """The result of a check; only FAILED makes the exit code 1."""
-
-    OK = "ok"
-    WARNING = "warning"
-    FAILED = "failed"
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """One check: its name, its result, details, and a fix unless the result is OK."""
-
-    check: str
-    level: Level
-    details: str
-    fix: str = ""
-
-
 @dataclass(frozen=True)
 class DoctorSettings:
     """`matinee doctor`."""
@@ -65,6 +48,9 @@ class DoctorSettings:
         INTEGER, "8080", "Port of the platform's pages, as given to `up`.", least=1, most=65535 - PORTS_ABOVE
     )
     state: Path = setting(PATH, ".matinee", "Folder of the platform's state, as given to `up`.")
+    edge_config: Path | None = setting(
+        PATH, None, "Settings file of an edge or shield: check it and what it names instead."
+    )
 
 
 SETTINGS = DoctorSettings
@@ -76,8 +62,18 @@ def run(settings: DoctorSettings) -> int:
     from rich.markup import escape
     from rich.table import Table
 
-    state = settings.state.absolute()
-    findings = [*check_machine(state), *check_platform(Plan(Addresses(settings.port), state, "DE", None, 0.0))]
+    state, now = settings.state.absolute(), time.time()  # noqa: TID251 (checks the clock itself)
+    if settings.edge_config is not None:
+        written = newest_timestamp(settings.edge_config.absolute().parent)
+        clock = check_clock(now, written, is_clock_synchronised())
+        findings = [
+            check_python(sys.version_info[:2]),
+            check_kernel_tls(),
+            clock,
+            *check_node(settings.edge_config, now),
+        ]
+    else:
+        findings = [*check_machine(state), *check_platform(Plan(Addresses(settings.port), state, "DE", None, 0.0))]
     shown = Table(title="Checks of this machine and the platform", title_justify="left")
     for heading in ("Check", "Result", "Details", "Fix"):
         shown.add_column(heading, overflow="fold")
@@ -151,11 +147,6 @@ def check_player(file: Path) -> Finding:
     if file.is_file():
         return Finding("web player", Level.OK, f"hls.js, {file.stat().st_size >> 10} KiB")
     return Finding("web player", Level.FAILED, f"{file} is missing", "run `make setup` (requires npm)")
-
-
-def nearest_existing(folder: Path) -> Path:
-    """The folder, or its nearest parent that exists."""
-    return next(place for place in (folder, *folder.parents) if place.exists())
 
 
 def check_disk(folder: Path) -> Finding:

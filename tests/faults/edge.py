@@ -45,14 +45,24 @@ def main() -> int:
     return 0 if all(result.is_right for result in results) else 1
 
 
-HEAD = "| fault | times | answers | wrong | broken off | start, median and worst | |\n|---|---|---|---|---|---|---|"
+HEAD = "| fault | times | answers | wrong | broken off | start (median, worst) | its CPU | |\n" + 8 * "|---" + "|"
 
 
 def row(result: Result) -> str:
     """A row of the table."""
-    starts = f"{statistics.median(result.starts):.1f} s, {max(result.starts):.1f} s"
+    starts = f"{statistics.median(result.starts):.1f}, {max(result.starts):.1f} s"
+    cpu = f"{statistics.median(result.start_cpu):.1f}, {max(result.start_cpu):.1f} s"
     broken = f"{result.broken}{' (killed)' if result.may_break else ''}"
-    cells = (result.fault, result.times, result.answers, len(result.wrong), broken, starts, "; ".join(result.notes))
+    cells = (
+        result.fault,
+        result.times,
+        result.answers,
+        len(result.wrong),
+        broken,
+        starts,
+        cpu,
+        "; ".join(result.notes),
+    )
     return f"| {' | '.join(map(str, cells))} |"
 
 

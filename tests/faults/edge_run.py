@@ -24,6 +24,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from tests.edge.process import SECONDS, EdgeProcess, Upstream, edge_process, until
+from tools.bench.processes import cpu_seconds
 
 HERE = Path(__file__).parent
 VIEWERS = 4
@@ -51,7 +52,7 @@ def answer(to: BaseHTTPRequestHandler) -> None:
 @dataclass
 class Result:
     """What a run of one fault saw: complete answers, how many of them had a wrong byte or status, how many broke off,
-    and the seconds of each start."""
+    and the seconds and CPU seconds of each start."""
 
     fault: str
     times: int = 0
@@ -59,6 +60,7 @@ class Result:
     wrong: list[str] = field(default_factory=list)
     broken: int = 0
     starts: list[float] = field(default_factory=list)
+    start_cpu: list[float] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     may_break: bool = False
 
@@ -92,14 +94,14 @@ class Viewers:
             with contextlib.closing(http.client.HTTPConnection(*self._edge.address, timeout=SECONDS)) as connection:
                 while not self._over.is_set() and self.get(connection, choose.choice(self._paths)):
                     pass
-            if self._edge.process.poll() is not None:
+            if self._edge.process.poll() is not None or self._over.wait(0.02):
                 return
 
     def get(self, connection: http.client.HTTPConnection, path: str) -> bool:
         """Whether the connection may be used again."""
         result = self._result
         try:
-            connection.request("GET", path)
+            connection.request("GET", path, headers={"Host": "films.example"})
             response = connection.getresponse()
             body = response.read()
         except (OSError, http.client.HTTPException):
@@ -130,6 +132,7 @@ class EdgeRun:
             given = {"cache_dir": self._folder / "cache", "disk": "512MiB", "ram": "4MiB"} | settings
             with edge_process(self._folder, upstream.port, environment=environment, **given) as edge:
                 result.starts.append(time.monotonic() - began)
+                result.start_cpu.append(cpu_seconds(edge.process.pid))
                 yield edge
 
     def _ask_each(self, edge: EdgeProcess, result: Result) -> None:

@@ -13,7 +13,9 @@ def check(result):
 
 def test_no_damaged_file_is_served(tmp_path):
     """Every file is damaged."""
-    check(EdgeRun(tmp_path, seed=3, objects=40).damaged_files())
+    result = EdgeRun(tmp_path, seed=3, objects=40).damaged_files()
+    check(result)
+    assert result.notes == ["40 found by checksum"]
 
 
 def test_kills_under_load_cost_no_byte(tmp_path):

@@ -161,7 +161,7 @@ def test_a_lock_of_a_process_that_is_gone_says_nothing(tmp_path):
 def test_the_exit_code_tells_whether_anything_is_wrong(monkeypatch, tmp_path, capsys, level, code, said):
     monkeypatch.setattr(doctor, "check_machine", lambda state: [doctor.Finding("it", level, "so [and] so", "do that")])
     monkeypatch.setattr(doctor, "check_platform", lambda plan: [])
-    assert doctor.run(DoctorSettings(port=8080, state=tmp_path)) == code
+    assert doctor.run(DoctorSettings(port=8080, state=tmp_path, edge_config=None)) == code
     shown = capsys.readouterr().out
     assert said in shown
     assert "so [and] so" in shown
