@@ -22,7 +22,7 @@ RECENT_HALF_LIFE = 5.0
 """Titles of a viewer after which an older one counts half, in `ease_recent`."""
 NEXT_HALF_LIFE = 2.0
 """The same in `successors`."""
-MAX_HISTORY = 500
+MAX_HISTORY = 1_000
 """A viewer's latest titles that are used."""
 
 
