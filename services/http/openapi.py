@@ -56,6 +56,8 @@ def describe(routes: Sequence[Route], version: str) -> dict[str, Any]:
 def _operation(route: Route) -> Operation:
     # An Authorization field that holds no valid key or token is refused everywhere, where none is needed too.
     errors = {401, *route.errors}
+    # Only operators may name another country than the caller's own (`viewer_country`).
+    errors |= {403} if any(one.name == "country" for one in route.parameters) else set()
     errors |= {400} if route.parameters or route.body else set()
     errors |= {413, 415} if route.body else set()
     return Operation(

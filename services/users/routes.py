@@ -133,6 +133,8 @@ SIGN_UP = schema_of(SignUp, email={"type": "string", "format": "email", "maxLeng
 _NAME = {"type": "string", "minLength": 1, "maxLength": MAX_NAME, "pattern": "^[ -~]*[!-~][ -~]*$"}
 _LANGUAGE = {"type": "string", "pattern": "^([A-Za-z]{2,3}(-[A-Za-z0-9]{2,8}){0,3})?$"}
 PROFILE = schema_of(ProfileBody, name=_NAME, language=_LANGUAGE, subtitles=_LANGUAGE)
+NAMED = {"required": ["name"]}
+"""A new profile has a name; a change of one need not."""
 
 
 class UserRoutes:
@@ -174,7 +176,7 @@ class UserRoutes:
             Route("PUT", "/me/password", self.change_password, account, "Change the password",
                   body=schema_of(PasswordChange, newPassword=NEW_PASSWORD),
                   response={"type": "object"}, errors=(429, 503)),
-            Route("POST", "/me/profiles", self.add_profile, account, "Add a profile", body=PROFILE,
+            Route("POST", "/me/profiles", self.add_profile, account, "Add a profile", body=PROFILE | NAMED,
                   response=PROFILE_SCHEMA, statuses=(201,), errors=(409,)),
             Route("PUT", "/me/profiles/{profileId}", self.put_profile, account, "Change a profile", profile,
                   body=PROFILE, response=PROFILE_SCHEMA, errors=(404,)),

@@ -17,13 +17,15 @@ def test_routes_are_described_and_hidden_ones_not():
         Route("POST", "/a", handler, Access.OPERATOR, "Make", body={"type": "object"}, response={"type": "object"}),
         Route("GET", "/", handler, Access.ANYBODY, "Page", hidden=True),
         Route("GET", "/open", handler, Access.ANYBODY, "For everybody"),
+        Route("GET", "/list", handler, Access.VIEWER, "Where one is", (Parameter("country"),)),
     ]
     made = describe(routes, "1.0")
     assert made["openapi"] == "3.1.0"
-    assert set(made["paths"]) == {"/a/{id}", "/a", "/open"}
+    assert set(made["paths"]) == {"/a/{id}", "/a", "/open", "/list"}
     get, post = made["paths"]["/a/{id}"]["get"], made["paths"]["/a"]["post"]
     assert set(get["responses"]) == {"200", "400", "401", "404"}
     assert get["parameters"][0]["required"]
+    assert set(made["paths"]["/list"]["get"]["responses"]) == {"200", "400", "401", "403"}, "the country of others"
     everybody = made["paths"]["/open"]["get"]
     assert (everybody["security"], set(everybody["responses"])) == ([], {"200", "401"}), "a wrong key is told"
     assert post["security"] == [{"apiKey": []}]
