@@ -7,7 +7,7 @@ FRESH ?= 0
 REGIONS ?= 1
 TEST_WORKERS ?= 2
 
-.PHONY: help up setup setup-dev test check bench faults faults-ingest eval-recommend check-spark soak loadtest measure eval-search fleet-sim lock proto docs fmt clean
+.PHONY: help up setup setup-dev test check bench faults faults-ingest faults-analytics eval-recommend check-spark soak loadtest measure eval-search fleet-sim lock proto docs fmt clean
 
 help: ## List the targets
 	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' Makefile
@@ -35,6 +35,10 @@ faults: setup-dev ## Damage files, kill, reload, fill the disk and break it unde
 
 faults-ingest: setup-dev ## Kill the origin, workers and encoders 200 times over ten ingests (FAULTS_ARGS="--seed 1 --kills 50")
 	@$(PY) -m tests.faults $(FAULTS_ARGS)
+
+faults-analytics: setup-dev ## Kill services 50 times while they take in events, and count the lake (FAULTS_ARGS="--seed 1 --kills 20")
+	@$(PY) -m tests.faults.analytics $(FAULTS_ARGS)
+
 eval-recommend: setup-dev ## Compare the recommendations with other models (EVAL_ARGS="FOLDER" of a MovieLens data set)
 	@$(PY) -m tools.eval_recommend $(EVAL_ARGS)
 
