@@ -4,18 +4,16 @@ from __future__ import annotations
 
 from edge.wire.upload import Upload
 
-_PROTOCOLS = {b"1.0": "http/1.0", b"1.1": "http/1.1", b"2": "h2"}
-
 
 class Request:
     """One request. `fields`: lower-case name → value, repeated ones joined by a comma (RFC 9110 §5.3).
 
     `target` is in origin-form (an absolute-form target is reduced to it, its authority put into `host`; RFC 9112
-    §3.2.2). `minor`: of the HTTP version, 1 for HTTP/2 too; `version`: in full. `body`: the whole body, or an Upload
-    that is being received.
+    §3.2.2). `minor`: of the HTTP version, 1 for HTTP/2 too; `version`: in full;
+    `protocol`: as ALPN and the access log name it. `body`: the whole body, or an Upload that is being received.
     """
 
-    __slots__ = ("body", "fields", "keep_alive", "method", "minor", "target", "version")
+    __slots__ = ("body", "fields", "keep_alive", "method", "minor", "protocol", "target", "version")
 
     def __init__(
         self,
@@ -30,14 +28,9 @@ class Request:
         self.target = target
         self.fields = fields
         self.minor = minor
-        self.version = b"1.1" if minor else b"1.0"
+        self.version, self.protocol = (b"1.1", "http/1.1") if minor else (b"1.0", "http/1.0")
         self.keep_alive = keep_alive
         self.body = body
-
-    @property
-    def protocol(self) -> str:
-        """The protocol as ALPN and the access log name it: `http/1.0`, `http/1.1`, `h2`."""
-        return _PROTOCOLS.get(self.version, "http/1.1")
 
 
 class Malformed:

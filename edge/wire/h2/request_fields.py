@@ -100,7 +100,7 @@ def _request_of(
     if wrong is not None:
         return wrong
     request = Request(method, path, fields, 1, keep_alive=True)
-    request.version = HTTP2
+    request.version, request.protocol = HTTP2, "h2"
     return request
 
 
