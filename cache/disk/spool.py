@@ -37,8 +37,10 @@ class Spool:
         fill.spool = file
 
     def advance(self) -> None:
-        """More bytes came: write them unless a write is running."""
+        """More bytes came: write them unless a write is running. No effect once the body is not to be kept."""
         fill = self._fill
+        if fill.state is not FillState.FILLING:
+            return
         if not self._is_pausing and fill.received - len(self._file) > MAX_UNWRITTEN_BYTES:
             self._is_pausing = True
             self._pause()
@@ -76,4 +78,5 @@ class Spool:
     def _let_go_on(self) -> None:
         if self._is_pausing:
             self._is_pausing = False
-            self._resume()
+            if not self._fill.is_pausing:  # it stopped keeping the body meanwhile, and a reader is far behind
+                self._resume()

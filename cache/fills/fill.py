@@ -187,6 +187,11 @@ class Fill:
         """Whether the byte at `position` is still held: a response that passes through drops bytes as they are read."""
         return self.state is not FillState.PASSING_THROUGH or self.received - sum(map(len, self._chunks)) <= position
 
+    @property
+    def is_pausing(self) -> bool:
+        """Whether the upstream is paused because a reader is far behind."""
+        return self._pausing
+
     def on_reader_advanced(self) -> None:
         """A reader advanced: drop bytes that all readers have and resume the upstream if it was paused."""
         if self.state is FillState.PASSING_THROUGH:

@@ -90,6 +90,21 @@ async def test_what_was_read_before_a_write_failed_stays_readable(
     assert bytes(ground.fill.read(PIECE, 1) or b"") == b"b"
 
 
+async def test_a_body_that_is_not_to_be_kept_any_more_waits_for_its_slowest_reader(ground: Ground) -> None:
+    """The end of a write resumed the upstream, and the memory held what the reader had not read, without a bound."""
+    fill = ground.fill
+    fill.pause, fill.resume = lambda: ground.held.append("pause"), lambda: ground.held.append("resume")
+    fill.readers[Behind()] = None  # type: ignore[index]
+    for _ in range(MAX_UNWRITTEN_BYTES // PIECE + 1):
+        ground.brings(b"a" * PIECE)
+    fill.purge()
+    ground.disk.gate.set()
+    await asyncio.gather(*ground.disk.tasks)
+    ground.brings(b"b" * PIECE)
+    await asyncio.gather(*ground.disk.tasks)
+    assert set(ground.held) == {"pause"}
+
+
 class Behind:
     position = 0
 
