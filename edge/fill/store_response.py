@@ -288,7 +288,7 @@ class ResponseHandler:
             nonlocal kept, spool, spooled
             self._counts.bytes_filled += len(data)
             fill.append_body(data)
-            if spool is not None:
+            if spool is not None and fill.state is FillState.FILLING:
                 spooled, self._bytes_spooled = spooled + len(data), self._bytes_spooled + len(data)
                 spool.advance()
             elif fill.state is FillState.FILLING:
@@ -314,6 +314,8 @@ class ResponseHandler:
         entry = fill.entry
         if entry is None or entry.length is not None or not route.slice or not route.is_sliced(fill.received):
             return None
+        if entry.status != 200:
+            return None  # only what a 200 carries has ranges (RFC 9110 §14.2)
         if strong_etag(entry.etag) is None and entry.fresh_until <= self._clock.mono():
             return None
         file = self._cache.open_spool()

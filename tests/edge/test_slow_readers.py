@@ -94,6 +94,17 @@ async def test_a_large_body_of_unknown_length_is_kept_in_slices(slicing: Ground,
     assert slicing.upstream.asked == ["GET /large"]
 
 
+async def test_a_large_error_of_unknown_length_is_not_cut_into_slices(slicing: Ground) -> None:
+    """A range of it was answered with 206."""
+    answer = of_unknown_length(LARGE).data.replace(b"200 OK", b"404 Not Found")
+    slicing.upstream.answers["/large"] = Says(answer)
+    for more in ("", "Range: bytes=1000000-5000000\r\n"):
+        gone = await slicing.gets("/large", more=more)
+        assert (gone.status, gone.body) == (404, LARGE)
+        await slicing.until(lambda: not slicing.edge.cache.fill_table)
+    assert slicing.edge.stats()["objects"] == 0
+
+
 async def test_nobody_is_cut_or_holds_up_others_while_a_body_of_unknown_length_is_spooled(slicing: Ground) -> None:
     """Two viewers read nothing while a third has all of it; more than five seconds later they get every byte."""
     slicing.upstream.answers["/large"] = of_unknown_length(LARGE)
