@@ -68,8 +68,8 @@ def _bound_arenas() -> None:
 def _freeze_objects() -> None:
     """Keep the garbage collector off what is there at the start: modules, settings and the entries of the disk tier.
 
-    A miss makes some hundred objects, and each full collection would visit all of these: in a profile of misses, 4 % of the loop's
-    time. Cycles are rare, so young objects are looked at less often too.
+    A miss makes some hundred objects, and each full collection would visit all of these: in a profile of misses, 4 % of
+    the loop's time. Cycles are rare, so young objects are collected less often too.
     """
     gc.collect()
     gc.freeze()
