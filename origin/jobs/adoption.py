@@ -24,7 +24,7 @@ from origin.jobs.schema import alerts, contents, homes, jobs, steps
 from system.database.database import Database
 
 MAX_AT_ONCE = 100
-"""Jobs that one call adopts."""
+"""Jobs that one call looks at."""
 
 
 def request_elsewhere(request: JobRequest, kept: str | None, can_fetch: Callable[[str], bool]) -> JobRequest | None:
@@ -54,13 +54,19 @@ class Homes:
             made = self.database.insert(homes).values(home=self.home, seen=now)
             await connection.execute(made.on_conflict_do_update(index_elements=[homes.c.home], set_={"seen": now}))
 
-    async def adopt(self, now: float, silent: float, can_fetch: Callable[[str], bool]) -> list[str]:
-        """Take the jobs of origins that were silent for so many seconds; returns their ids. Raises StorageFailed."""
+    async def adopt(
+        self, now: float, silent: float, can_fetch: Callable[[str], bool], after: int = 0
+    ) -> tuple[list[str], int]:
+        """Take the jobs of origins that were silent for so many seconds. Raises StorageFailed.
+
+        Returns the ids of the adopted jobs, and the number of the job after which the next call continues: jobs that
+        cannot be adopted must not hide later ones.
+        """
         async with self.database.read() as connection:
-            query = select(jobs.c.job_id).where(self._is_orphan(now - silent)).order_by(jobs.c.number)
-            found = list((await connection.execute(query.limit(MAX_AT_ONCE))).scalars())
+            query = select(jobs.c.job_id, jobs.c.number).where(self._is_orphan(now - silent), jobs.c.number > after)
+            found = (await connection.execute(query.order_by(jobs.c.number).limit(MAX_AT_ONCE))).all()
         adopted = []
-        for job_id in found:
+        for job_id, _ in found:
             async with self.database.write() as connection:
                 job = await lock_job(connection, job_id)
                 still = select(
@@ -70,7 +76,7 @@ class Homes:
                     continue  # it ended, its origin is back, or another one was quicker
                 if await self._adopt(connection, job, now, can_fetch):
                     adopted.append(job_id)
-        return adopted
+        return adopted, found[-1].number if len(found) == MAX_AT_ONCE else 0
 
     def _is_orphan(self, since: float):  # type: ignore[no-untyped-def]  # noqa: ANN202 (SQLAlchemy's)
         """The condition that a job is active and its origin was not there since a moment."""

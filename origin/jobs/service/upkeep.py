@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -24,6 +25,8 @@ log = structlog.get_logger("origin")
 EVERY_SECONDS = 1.0
 HOME_SECONDS = 5.0
 """Between two marks that this origin is there."""
+MAX_GRACE_SECONDS = 4 * HOME_SECONDS
+"""After a start, or after a time without the database, other origins have so long to set their marks again."""
 TIDY_SECONDS = 60.0
 
 
@@ -72,6 +75,9 @@ class Upkeep:
         self._clock = clock
         self._alert: int | None = None
         """The number of the last alert that was reported; None before the first look."""
+        self._marked = -math.inf
+        self._marking_since = 0.0
+        self._adopted_up_to = 0
         self.counts = IngestCounts()
 
     async def run(self, stopping: asyncio.Event) -> None:
@@ -100,13 +106,22 @@ class Upkeep:
 
     async def visit_neighbours(self) -> None:
         """Say that this origin is there, and take the jobs of those that are not. Raises StorageFailed."""
-        neighbours, now = self._neighbours, self._clock.wall()
+        neighbours, now, mono = self._neighbours, self._clock.wall(), self._clock.mono()
         if not neighbours.homes.database.is_shared:
             return
         await neighbours.homes.note(now)
-        if neighbours.silent:
-            for job_id in await neighbours.homes.adopt(now, neighbours.silent, neighbours.can_fetch):
-                log.warning("job-adopted", job=job_id)
+        if mono - self._marked > 2 * HOME_SECONDS:
+            # Without the database all origins look silent: the first one back must not take the jobs of all others.
+            self._marking_since = mono
+        self._marked = mono
+        grace = min(neighbours.silent, MAX_GRACE_SECONDS)
+        if not neighbours.silent or mono - self._marking_since < grace:
+            return
+        adopted, self._adopted_up_to = await neighbours.homes.adopt(
+            now, neighbours.silent, neighbours.can_fetch, self._adopted_up_to
+        )
+        for job_id in adopted:
+            log.warning("job-adopted", job=job_id)
 
     async def report_alerts(self) -> None:
         """Log and count the alerts that are new; those before the start were reported then."""

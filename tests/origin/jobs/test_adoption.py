@@ -2,6 +2,7 @@
 
 import pytest
 
+from origin.jobs import adoption
 from origin.jobs.adoption import Homes, request_elsewhere
 from origin.jobs.job_graph import StepKind
 from origin.jobs.job_states import JobState
@@ -18,10 +19,12 @@ async def neighbour(stage):
     await Homes(stage.database, "home", PLANNED).note(stage.now)
 
     class Neighbour:
+        after = 0
         queue, homes = JobQueue(stage.database, QueueRules(home="other")), Homes(stage.database, "other", PLANNED)
 
         async def adopt(self, *, can_fetch=True):
-            return await self.homes.adopt(stage.now, SILENT, lambda _: can_fetch)
+            adopted, self.after = await self.homes.adopt(stage.now, SILENT, lambda _: can_fetch, self.after)
+            return adopted
 
         async def run(self, until=None):
             """Do the steps until one of a kind is leased, or none is left."""
@@ -102,3 +105,13 @@ async def test_an_upload_that_is_on_the_silent_host_alone_waits_for_it(stage, ne
     stage.now += SILENT + 1
     assert await neighbour.adopt() == [job]
     assert (await stage.views.job(job)).request == JobRequest("film", source="ab" * 32, film_name="a.mp4")
+
+
+async def test_jobs_that_cannot_be_adopted_do_not_hide_later_ones(stage, neighbour, monkeypatch):
+    """The first hundred that waited for a silent host were looked at again and again, and no other."""
+    monkeypatch.setattr(adoption, "MAX_AT_ONCE", 2)
+    for number in range(3):
+        await stage.add(f"upload{number}", upload_id=f"up{number}", film_name="a.mp4")
+    job = await stage.add(location="/films/a.mp4")
+    stage.now += SILENT + 1
+    assert [await neighbour.adopt() for _ in range(3)] == [[], [job], []]

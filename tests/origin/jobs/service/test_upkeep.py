@@ -1,11 +1,14 @@
 """What the service does by itself."""
 
 import dataclasses
+from types import SimpleNamespace
 
 from origin.jobs.job_graph import StepKind
 from origin.jobs.records import Failure
 from origin.jobs.retry_policy import FailureReason
+from origin.jobs.service.upkeep import KeepTimes, Neighbours, Upkeep
 from system.clock import SystemClock
+from tests.doubles.clock import FakeClock
 from tests.origin.jobs.service.conftest import until
 from tests.origin.jobs.service.test_content_routes import ingest
 from tests.origin.jobs.service.test_ingest_service import upload
@@ -66,6 +69,28 @@ async def test_a_neighbour_does_the_jobs_of_a_silent_origin(start_origin, empty_
     assert (await other.lease()).step.kind is StepKind.RECEIVE
     await silent.ingest.upkeep.tidy()
     assert silent.ingest.folders.ids() == []
+
+
+async def test_an_origin_that_was_without_its_database_gives_the_others_time_to_come_back():
+    """Nobody could set a mark meanwhile, so all looked silent, and the first one back took the jobs of all."""
+
+    class Origins:
+        database, adopting = SimpleNamespace(is_shared=True), 0
+
+        async def note(self, _):
+            """Succeeds."""
+
+        async def adopt(self, *_):
+            self.adopting += 1
+            return [], 0
+
+    origins, clock = Origins(), FakeClock()
+    neighbours = Neighbours(origins, 120.0, lambda _: True)
+    upkeep = Upkeep(None, None, None, None, "home", neighbours, KeepTimes(1.0, 1.0, 1.0), clock)
+    for seconds, looked in ((0.0, 0), (5.0, 0), (5.0, 0), (5.0, 0), (5.0, 1), (5.0, 2), (300.0, 2), (5.0, 2)):
+        await clock.advance(seconds)
+        await upkeep.visit_neighbours()
+        assert origins.adopting == looked
 
 
 async def test_folders_and_uploads_go_with_their_jobs(origin):
