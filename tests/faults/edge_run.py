@@ -17,7 +17,7 @@ import subprocess
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
@@ -150,9 +150,10 @@ class EdgeRun:
         with self._edge(result) as edge:
             self._ask_each(edge, result)
             until(lambda: len(self._files()) == len(self._paths))
-        for file in (files := self._files()):
-            damage(file, self._random.choice(sorted(DAMAGES)), self._random, files)
-        result.times = len(files)
+        intact = {file: file.read_bytes() for file in self._files()}
+        for file in intact:
+            file.write_bytes(damaged(file, intact, self._random))
+        result.times = len(intact)
         with self._edge(result) as edge:
             for _ in range(2):
                 self._ask_each(edge, result)
@@ -232,12 +233,11 @@ DAMAGES: dict[str, Callable[[bytes, random.Random], bytes]] = {
 }
 
 
-def damage(file: Path, kind: str, source: random.Random, files: list[Path]) -> None:
-    """Damage a file in place. Once in a while it is exchanged for another object's, whole and with valid checksums."""
+def damaged(file: Path, intact: Mapping[Path, bytes], source: random.Random) -> bytes:
+    """Other bytes for a file. Once in a while they are another object's, whole and with valid checksums."""
     if source.random() < 0.15:
-        file.write_bytes(source.choice(files).read_bytes())
-    else:
-        file.write_bytes(DAMAGES[kind](file.read_bytes(), source))
+        return intact[source.choice([other for other in intact if other != file])]
+    return DAMAGES[source.choice(sorted(DAMAGES))](intact[file], source)
 
 
 @contextlib.contextmanager
