@@ -5,6 +5,8 @@ up to which position, at what time), puts the files, whose names follow from the
 checkpoint: the position, and the open views as they are there. After a crash the checkpoint is read, and so are the
 records up to the position of an intent that was left; the same flush then replaces whatever had been written of it. So
 an event is in the lake once, wherever the process was killed.
+
+Views close while no record comes, so the range of their files grows with every flush: no flush has another's name.
 """
 
 from __future__ import annotations
@@ -50,14 +52,25 @@ class Checkpoint(Struct, array_like=True):
     views: bytes
     newest: dict[str, int] = field(default_factory=dict)
     """The newest position of each origin."""
+    views_end: int = 0
+    """Where the range of the last file of views ends."""
 
 
 class Intent(Struct, array_like=True):
-    """A flush that has begun: of the positions from `start` to `until`, at `now` in Unix seconds."""
+    """A flush that has begun: of the positions from `start` to `until`, at `now` in Unix seconds.
+
+    `views_start` is where the range of its file of views starts; every flush has another one.
+    """
 
     start: int
     until: int
     now: float
+    views_start: int = 0
+
+    @property
+    def views_end(self) -> int:
+        """Where that range ends: it is never empty, even where nothing was read."""
+        return max(self.views_start + 1, self.until)
 
 
 class Compactor:
@@ -83,6 +96,9 @@ class Compactor:
         self._bytes = 0
         self._started = 0
         self._newest: dict[str, int] = {}
+        self._views_end = 0
+        self._intent: Intent | None = None
+        """The flush that failed halfway."""
         self.cursor = 0
         self._lock = -1
         self._is_open = False
@@ -106,16 +122,18 @@ class Compactor:
 
     def _go_on(self) -> None:
         self._rows, self._closed, self._row_count, self._bytes = {}, [], 0, 0
-        self.cursor = self._started = 0
+        self.cursor = self._started = self._views_end = 0
         self._newest = {}
+        self._intent = None
         self.book.clear()
         checkpoint = self._load("checkpoint", Checkpoint)
         if checkpoint is not None:
             self.cursor = self._started = checkpoint.cursor
             self.book.restore(checkpoint.views)
             self._newest = checkpoint.newest
+            self._views_end = max(checkpoint.views_end, checkpoint.cursor)
         intent = self._load("intent", Intent)
-        if intent is not None and intent.start == self._started < intent.until:
+        if intent is not None and (intent.start, intent.views_start) == (self._started, self._views_end):
             while self.cursor < intent.until and self.read_some(intent.until):
                 pass
             self.cursor = intent.until
@@ -182,8 +200,12 @@ class Compactor:
         self.close_views(now)
         if self.cursor == self._started and not self._closed and not always:
             return 0
-        intent = Intent(self._started, self.cursor, now)
+        intent = Intent(self._started, self.cursor, now, self._views_end)
+        if self._intent is not None and self._views_file(self._intent).partition != self._views_file(intent).partition:
+            # This flush writes the views of the one that failed into another hour, where no range can span them.
+            self._lake.delete([self._views_file(self._intent).key])
         self._save("intent", intent)
+        self._intent = intent
         self._fault("intent")
         return self._flush(intent)
 
@@ -191,19 +213,21 @@ class Compactor:
         self.close_views(intent.now)
         count = self._row_count
         for partition, rows in sorted(self._rows.items()):
-            self._put(partition, intent, rows, EVENT_SCHEMA)
+            self._put(LakeFile(partition, self._source.name, intent.start, intent.until), rows, EVENT_SCHEMA)
         if self._closed:
-            self._put(partition_at(intent.now, VIEWS), intent, self._closed, VIEW_SCHEMA)
-        self._save("checkpoint", Checkpoint(intent.until, self.book.encode(), self._newest))
+            self._put(self._views_file(intent), self._closed, VIEW_SCHEMA)
+        self._save("checkpoint", Checkpoint(intent.until, self.book.encode(), self._newest, intent.views_end))
         self._fault("checkpoint")
         self._rows, self._closed, self._row_count, self._bytes = {}, [], 0, 0
-        self._started = intent.until
+        self._started, self._views_end, self._intent = intent.until, intent.views_end, None
         self._source.acknowledge(intent.until, intent.now)
         self._fault("acknowledged")
         return count
 
-    def _put(self, partition: Partition, intent: Intent, rows: Any, schema: Any) -> None:
-        file = LakeFile(partition, self._source.name, intent.start, intent.until)
+    def _views_file(self, intent: Intent) -> LakeFile:
+        return LakeFile(partition_at(intent.now, VIEWS), self._source.name, intent.views_start, intent.views_end)
+
+    def _put(self, file: LakeFile, rows: Any, schema: Any) -> None:
         self._lake.put(file.key, encode_parquet(table_of(rows, schema)))
         self._fault("put")
 

@@ -94,6 +94,43 @@ def test_a_view_that_is_open_at_a_flush_goes_on_after_a_restart(folder_lake, mem
     assert (row["stalls"], row["stalled_ms"], row["startup_ms"], row["played_ms"]) == (1, 2000, 1000, 57_000)
 
 
+def test_views_that_close_while_no_record_comes_are_each_in_the_lake(folder_lake, memory_log, tmp_path):
+    memory_log.append("cmcd", cmcd_film("a"), at=61)
+    memory_log.append("cmcd", cmcd_film("b", 300), at=361)
+    for now in (400, 1900, 2200):  # all are read; then one closes, and in the same hour the other
+        compact(tmp_path / "state", memory_log, folder_lake, now=T + now)
+    memory_log.append("cmcd", cmcd_film("c", 2201), at=2262)
+    compact(tmp_path / "state", memory_log, folder_lake, now=T + 2300)
+    assert sorted(row["session"] for row in rows_in(folder_lake, "views")) == ["a", "b"]
+
+
+@pytest.mark.parametrize("step", range(3))
+def test_views_are_there_once_where_a_flush_without_records_is_killed(folder_lake, memory_log, tmp_path, step):
+    memory_log.append("cmcd", cmcd_film("a"), at=61)
+    compact(tmp_path / "state", memory_log, folder_lake, now=T + 70)
+    compact(tmp_path / "state", memory_log, folder_lake, now=T + 3000, kill_at=step)
+    compact(tmp_path / "state", memory_log, folder_lake, now=T + 9000)  # another hour
+    assert [row["session"] for row in rows_in(folder_lake, "views")] == ["a"]
+
+
+def test_views_are_there_once_where_the_checkpoint_failed_and_the_hour_passed(folder_lake, memory_log, tmp_path):
+    fails = iter([True, False])
+
+    def fault(step):
+        if step == "put" and next(fails, False):
+            raise StorageFailed("the disk is full")
+
+    memory_log.append("cmcd", cmcd_film("a"), at=61)
+    compact(tmp_path / "state", memory_log, folder_lake, now=T + 70)
+    compactor = Compactor(tmp_path / "state", memory_log, folder_lake, ViewBook("eu"), fault)
+    compactor.open()
+    with pytest.raises(StorageFailed):
+        compactor.flush(T + 3000)
+    compactor.flush(T + 9000)
+    compactor.close()
+    assert [row["session"] for row in rows_in(folder_lake, "views")] == ["a"]
+
+
 def test_two_logs_write_into_one_lake(folder_lake, tmp_path):
     for name in ("log-a", "log-b"):
         log = MemoryLog(name)
