@@ -149,6 +149,10 @@ class Compactor:
     def read_some(self, until: int | None = None) -> int:
         """Take the next records, those before `until`; how many. Raises StorageFailed."""
         page = self._source.read(self.cursor)
+        while not page.records and page.cursor > self.cursor:
+            # A page of erased records is not the end of the log.
+            self.cursor = page.cursor
+            page = self._source.read(self.cursor)
         taken = 0
         for record in page.records:
             if until is not None and record.position >= until:

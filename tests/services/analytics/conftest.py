@@ -58,6 +58,8 @@ class MemoryLog:
         self.page = page
         self.records = []
         self.acknowledged = 0
+        self.erased = frozenset()
+        """Positions of records that are read over."""
 
     def append(self, kind, body, at=0.0, **more):
         position = self.records[-1].end if self.records else 0
@@ -65,7 +67,8 @@ class MemoryLog:
 
     def read(self, cursor):
         found = [one for one in self.records if one.position >= cursor][: self.page]
-        return RecordPage(found, found[-1].end if found else cursor)
+        kept = [one for one in found if one.position not in self.erased]
+        return RecordPage(kept, found[-1].end if found else cursor)
 
     def acknowledge(self, cursor, now):
         self.acknowledged = cursor

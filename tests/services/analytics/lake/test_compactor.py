@@ -131,6 +131,15 @@ def test_views_are_there_once_where_the_checkpoint_failed_and_the_hour_passed(fo
     assert [row["session"] for row in rows_in(folder_lake, "views")] == ["a"]
 
 
+def test_what_follows_a_page_of_erased_records_is_written_after_a_crash(folder_lake, memory_log, tmp_path):
+    for number in range(2 * memory_log.page):
+        memory_log.append("cmcd", cmcd_film(f"s{number}"), at=61)
+    compact(tmp_path / "state", memory_log, folder_lake, now=T + 70, kill_at=0)
+    memory_log.erased = {one.position for one in memory_log.records[: memory_log.page]}
+    compact(tmp_path / "state", memory_log, folder_lake, now=T + 9000, records=0)
+    assert {row["session"] for row in rows_in(folder_lake, "cmcd")} == {"s3", "s4", "s5"}
+
+
 def test_two_logs_write_into_one_lake(folder_lake, tmp_path):
     for name in ("log-a", "log-b"):
         log = MemoryLog(name)
