@@ -79,7 +79,7 @@ from services.storage.location import locate_database, read_password
 from services.storage.secrets_file import read_or_create
 from services.users.access_token import AccessTokens
 from services.users.account import Plan
-from services.users.leaving import Leaving, PersonalData
+from services.users.leaving import Leaving, PersonalData, erasure_order
 from services.users.passwords import PasswordThreads
 from services.users.routes import UserRoutes
 from services.users.service import UserPolicy, UserService
@@ -176,7 +176,7 @@ class _Builder:
             await self._recommend()
         if settings.runs("gateway"):
             self._gateway()
-        self.routes += PeerRoutes(self.personal_data, self.events).routes()
+        self.routes += PeerRoutes(sorted(self.personal_data, key=erasure_order), self.events).routes()
         self.tasks.append(RetentionJob(self.retention, self.clock).run)
         self.routes += own_routes(self.counters, self.ready, self.stopping, self.routes)
         wrapper = Middleware(
@@ -356,7 +356,7 @@ class _Builder:
         self.routes += built.routes
         self.tasks += built.tasks
         self.retention += built.retention
-        self.personal_data.append(built.service)  # after the event log, which it reads
+        self.personal_data.append(built.service)
 
     async def _users(self) -> None:
         settings = self.settings
@@ -429,7 +429,7 @@ class _Builder:
             self.search.report_click = built.clicks.report
             self.search.watched = built.watched
         self.ready += built.ready
-        self.personal_data.append(built.store)
+        self.personal_data += [built.impressions, built.store]
         self.retention.append(RetentionRule("feedback", self.settings.feedback_keep, built.store.delete_before))
 
     def _gateway(self) -> None:

@@ -60,6 +60,7 @@ class BuiltRecommend:
     """The routes and tasks of the recommendations, and what must be set before they are ready."""
 
     store: FeedbackStore
+    impressions: Impressions
     favourites: Favourites
     clicks: Clicks
     watched: Callable[[str | None, int], Mapping[str, float]]
@@ -87,7 +88,7 @@ async def build_recommend(settings: ServicesSettings, around: Surroundings) -> B
     viewers = ViewerDirectory(UsersForRecommend(around.users.store) if around.users else None, clock)
     favourites = Favourites(service, viewers, clock)
     seen = _make_lists(settings, around, service, store, viewers)
-    built = BuiltRecommend(store, favourites, seen.clicks, service.watched, seen.routes)
+    built = BuiltRecommend(store, seen.impressions, favourites, seen.clicks, service.watched, seen.routes)
     built.tasks += [
         followers.follow_titles,
         followers.follow_events,
@@ -113,6 +114,7 @@ class _Lists:
     routes: tuple[Route, ...]
     tasks: tuple[Callable[[], Coroutine[Any, Any, None]], ...]
     clicks: Clicks
+    impressions: Impressions
 
 
 def _make_lists(
@@ -133,4 +135,4 @@ def _make_lists(
         *ExperimentRoutes(store.experiments, registry, clock).routes(),
         *RecommendOperatorRoutes(service, store, lists.census, clock).routes(),
     )
-    return _Lists(routes, (registry.run, impressions.run), Clicks(service, viewers, written, clock))
+    return _Lists(routes, (registry.run, impressions.run), Clicks(service, viewers, written, clock), impressions)

@@ -44,6 +44,12 @@ class PersonalData(Protocol):
         """
 
 
+def erasure_order(store: PersonalData) -> int:
+    """The place of a store in an erasure: first those that write to the event log, then the log, then those that read
+    it, which would otherwise read once more what they have just erased."""
+    return {"events": 1, "analytics": 2, "recommend": 2}.get(store.name, 0)
+
+
 class Playing(Protocol):
     """The part of playback that follows an account."""
 
@@ -89,8 +95,7 @@ class Leaving:
     async def erase(self, erasure: Erasure) -> bool:
         """Ask each store that has not followed an erasure. Returns whether all have by now."""
         done = list(erasure.done)
-        # The event log last: what others end or forget may still be written to it.
-        asked = sorted([*self._personal_data, *self._peers], key=lambda store: store.name == "events")
+        asked = sorted([*self._personal_data, *self._peers], key=erasure_order)
         for store in asked:
             if store.name in done:
                 continue

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from typing import Protocol
+from collections.abc import Sequence
+from typing import Any, Protocol
 
 import msgspec
 import structlog
@@ -38,7 +39,12 @@ class SeenLog(Protocol):
 
 
 class Impressions:
-    """Collects records; `run` writes them. Of lists without an experiment, a `share` of the viewers' is recorded."""
+    """Collects records; `run` writes them. Of lists without an experiment, a `share` of the viewers' is recorded.
+
+    What waits is personal data too: a record that was written after an erasure would name the person in the log again.
+    """
+
+    name = "impressions"
 
     def __init__(self, seen_log: SeenLog | None, clock: Clock, counters: Counters, share: float = 1.0) -> None:
         self._log = seen_log
@@ -74,6 +80,18 @@ class Impressions:
             while self._waiting:
                 await self.write_some()
             await asyncio.sleep(FLUSH_SECONDS)
+
+    async def export_person(self, account_id: str, profiles: Sequence[str]) -> list[Any]:
+        """The person's records that wait."""
+        users = {account_id, *profiles}
+        return [msgspec.to_builtins(record) for user, _, record in self._waiting if user in users]
+
+    async def erase_person(self, account_id: str, profiles: Sequence[str]) -> None:
+        """Drop the person's records that wait."""
+        users = {account_id, *profiles}
+        self._waiting = deque(one for one in self._waiting if one[0] not in users)
+        for key in [key for key in self._written if key[0] in users]:
+            del self._written[key]
 
     async def write_some(self) -> None:
         """Write the next records together."""

@@ -5,6 +5,7 @@ import asyncio
 from kernel.errors import StorageFailed
 from kernel.vocabulary import Tier
 from services.users.account import Plan, Profile
+from services.users.leaving import Leaving
 from tests.services.users.conftest import sign_up
 
 
@@ -24,6 +25,26 @@ async def test_an_erasure_that_a_store_holds_up_is_finished_when_it_is_back(make
             await asyncio.sleep(0.001)
         finishing.cancel()
     assert watchlist.people == {"p-somebody"}
+
+
+class Store:
+    """A store of personal data that notes when it is asked to erase."""
+
+    def __init__(self, name, asked):
+        self.name = name
+        self.asked = asked
+
+    async def erase_person(self, account_id, profiles):
+        self.asked.append(self.name)
+
+
+async def test_readers_of_the_event_log_erase_after_it_and_writers_before_it(make_service, clock):
+    service, asked = await make_service(), []
+    tokens = await sign_up(service)
+    stores = [Store(name, asked) for name in ("events", "analytics", "recommend", "playback")]
+    service.leaving = Leaving(service.store, clock, stores, [Store("peer:8080", asked)])
+    assert await service.erase_person(tokens.account_id)
+    assert asked == ["playback", "peer:8080", "events", "analytics", "recommend"]
 
 
 async def test_an_export_asks_every_store(make_service, watchlist):

@@ -76,3 +76,14 @@ async def test_lists_without_an_experiment_are_recorded_for_a_share_of_the_viewe
     plain = [one for one in log.records if "arms" not in one[2]]
     assert 20 <= len(plain) <= 65
     assert len(log.records) == len(plain) + 1
+
+
+async def test_what_waits_of_an_erased_person_is_not_written():
+    log = Log()
+    impressions = Impressions(log, FakeClock(), Counters())
+    for user in ("ann", "bob"):
+        impressions.note(user, "DE", record())
+    assert [one["items"] for one in await impressions.export_person("account", ["ann"])] == [("a",)]
+    await impressions.erase_person("account", ["ann"])
+    await impressions.write_some()
+    assert [user for user, *_ in log.records] == ["bob"]
