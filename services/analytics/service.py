@@ -85,10 +85,12 @@ class Analytics:
     def _step(self) -> int:
         now, wall = self._clock.mono(), self._clock.wall()
         taken = self._read()
-        if now >= self._look_at:
+        is_due = now >= self._flush_at or self._compactor.is_full
+        # A flush closes views, which the live quality must see first: it forgets a view when that has closed.
+        if is_due or now >= self._look_at:
             self._look(wall)
             self._look_at = now + LOOK_SECONDS
-        if now >= self._flush_at or self._compactor.is_full:
+        if is_due:
             self._flush_at = now + self._flush_seconds
             self._on_growth({}, self._compactor.book.open_count, self._compactor.flush(wall))
         return taken
@@ -178,7 +180,10 @@ class Analytics:
             self._read()
             sessions = find_sessions(self._lake, subjects)
             sessions |= self._compactor.forget_person(subjects, sessions)
-            self._compactor.flush(self._clock.wall(), always=True)
+            self.live.forget_sessions(sessions)
+            wall = self._clock.wall()
+            self._look(wall)
+            self._compactor.flush(wall, always=True)
             erase_rows(self._lake, subjects, sessions)
 
         await self._in_turn(work)

@@ -67,6 +67,11 @@ class LiveQuality:
                 _merge(bucket.sums_of(dimension, value), sums)
         return grown.sums["region"]
 
+    def forget_sessions(self, sessions: Iterable[str]) -> None:
+        """Forget the views of sessions; what they added to the sums stays, as it names nobody."""
+        for session in sessions:
+            self._before.pop(session, None)
+
     def _bucket_at(self, now: float) -> Bucket:
         start = int(now // BUCKET_SECONDS) * BUCKET_SECONDS
         if not self._buckets or self._buckets[-1].start < start:

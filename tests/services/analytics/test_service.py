@@ -9,7 +9,7 @@ from services.analytics.lake.lake_upkeep import list_files
 from services.analytics.service import Analytics
 from services.analytics.views.view_book import ViewBook
 from tests.doubles.clock import FakeClock
-from tests.services.analytics.conftest import T, cmcd_film
+from tests.services.analytics.conftest import T, cmcd_film, cmcd_line
 
 
 class AwayLake(FolderLake):
@@ -49,6 +49,19 @@ async def test_a_step_reads_looks_and_flushes_when_it_is_time(made, memory_log, 
     await analytics.step()
     assert {one.partition.kind for one in list_files(lake)} == {"cmcd"}
     assert (await analytics.sessions(T - 1, T + 999, {}, 10))[0]["session"] == "s"
+
+
+async def test_a_view_that_closes_in_a_flush_counts_in_the_live_quality(made, memory_log):
+    analytics, clock, _ = made
+    start = clock.now
+    await analytics.step()  # flushes; the next flush is due in 300 seconds, and so on
+    waiting = (cmcd_line("s", second, second, sta="s") for second in range(6))
+    memory_log.append("cmcd", "\n".join(waiting).encode(), at=6)
+    # The second step looks before the view is silent for too long; the flush of the third closes it.
+    for seconds in (1506, 1805.5, 1806.5):
+        clock.now = start + seconds
+        await analytics.step()
+    assert [row["exitsBeforeStart"] for row in analytics.live.report("title", 60, clock.wall())] == [1]
 
 
 async def test_what_was_read_while_the_lake_was_away_is_written_when_it_is_back(made, memory_log, lake):

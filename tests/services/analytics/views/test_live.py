@@ -59,3 +59,11 @@ def test_sessions_without_reports_are_no_views():
     live = LiveQuality()
     live.observe([ROW._replace(outcome="unreported")], [], T)
     assert live.report("title", 60, T) == []
+
+
+def test_a_session_that_is_forgotten_leaves_only_sums():
+    live = LiveQuality()
+    live.observe([ROW], [], T)
+    live.forget_sessions(["s", "unknown"])
+    live.observe([ROW], [], T)
+    assert live.report("title", 60, T)[0]["views"] == 2  # it is not known any more
