@@ -6,7 +6,8 @@ which only one process could use. Views that are not in the lake yet are handed 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import duckdb
@@ -150,15 +151,17 @@ class DuckdbReader:
             f" started_ms >= {since * 1000:.0f} AND started_ms < {until * 1000:.0f}{conditions})"
         )
         joined = f"{views}, {sql[5:]}" if sql.startswith("WITH ") else f"{views} {sql}"
-        try:
-            return list(connection.execute(joined, parameters).fetchall())
-        except duckdb.Error as error:
-            raise StorageFailed(f"the lake {self._lake.name} cannot be read: {error}") from error
+        return list(connection.execute(joined, parameters).fetchall())
 
-    def _connect(self) -> Any:
-        connection = duckdb.connect(":memory:", config={"memory_limit": MEMORY_LIMIT, "threads": THREADS})
-        self._lake.open_for(connection)
-        return connection
+    @contextmanager
+    def _connect(self) -> Iterator[Any]:
+        """A connection; files that cannot be read are found both when they are named and when they are read."""
+        try:
+            with duckdb.connect(":memory:", config={"memory_limit": MEMORY_LIMIT, "threads": THREADS}) as connection:
+                self._lake.open_for(connection)
+                yield connection
+        except (duckdb.Error, OSError) as error:
+            raise StorageFailed(f"the lake {self._lake.name} cannot be read: {error}") from error
 
     def _files(self, kinds: Sequence[str], since: float, until: float) -> list[LakeFile]:
         found = [file for file in map(parse_key, self._lake.list()) if file is not None]

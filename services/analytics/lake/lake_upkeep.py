@@ -8,6 +8,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from kernel.errors import StorageFailed
 from services.analytics.lake.lake_files import VIEWS, LakeFile, end_of, parse_key
 from services.analytics.lake.lake_store import LakeStore
 from services.analytics.lake.parquet_rows import decode_parquet, encode_parquet
@@ -37,7 +38,7 @@ def find_sessions(lake: LakeStore, subjects: frozenset[str]) -> frozenset[str]:
     found: set[str] = set()
     for file in list_files(lake):
         if file.partition.kind == "playback":
-            table = decode_parquet(lake.get(file.key))
+            table = _read(lake, file)
             theirs = table.filter(_is_in(table["subject"], subjects))
             found.update(session for session in theirs["session"].to_pylist() if session)
     return frozenset(found)
@@ -47,7 +48,7 @@ def export_rows(lake: LakeStore, subjects: frozenset[str], sessions: frozenset[s
     """The person's views and events, at most MAX_EXPORTED. Raises StorageFailed."""
     rows: list[dict[str, Any]] = []
     for file in list_files(lake):
-        table = decode_parquet(lake.get(file.key))
+        table = _read(lake, file)
         theirs = table.filter(_is_theirs(table, subjects, sessions))
         rows += [{"kind": file.partition.kind} | row for row in theirs.to_pylist()]
         if len(rows) >= MAX_EXPORTED:
@@ -62,7 +63,7 @@ def erase_rows(lake: LakeStore, subjects: frozenset[str], sessions: frozenset[st
     """
     changed = 0
     for file in list_files(lake):
-        table = decode_parquet(lake.get(file.key))
+        table = _read(lake, file)
         theirs = _is_theirs(table, subjects, sessions)
         if not pc.any(theirs).as_py():
             continue
@@ -70,6 +71,13 @@ def erase_rows(lake: LakeStore, subjects: frozenset[str], sessions: frozenset[st
         lake.put(file.key, encode_parquet(table.filter(pc.invert(theirs))))
         changed += 1
     return changed
+
+
+def _read(lake: LakeStore, file: LakeFile) -> pa.Table:
+    try:
+        return decode_parquet(lake.get(file.key))
+    except pa.ArrowException as error:
+        raise StorageFailed(f"{lake.name}: {file.key} is damaged: {error}") from error
 
 
 def _is_theirs(table: pa.Table, subjects: Iterable[str], sessions: Iterable[str]) -> Any:

@@ -4,8 +4,10 @@ import random
 
 import pytest
 
+from kernel.errors import StorageFailed
 from services.analytics.lake.duckdb_reader import DuckdbReader
 from services.analytics.lake.lake_files import VIEWS, LakeFile, partition_at
+from services.analytics.lake.lake_upkeep import erase_rows
 from services.analytics.lake.parquet_rows import EVENT_SCHEMA, VIEW_SCHEMA, encode_parquet, event_row, table_of
 from services.analytics.views.quality import describe_quality, roll_up
 from services.analytics.views.view import View, row_of
@@ -107,3 +109,13 @@ def test_views_by_players_and_by_edges_side_by_side(folder_lake):
     assert DuckdbReader(folder_lake).view_counts(T, T + 1, []) == [
         {"contentId": "film", "byEvents": 2, "byEdges": 2, "onlyEvents": 1, "onlyEdges": 1}
     ]
+
+
+def test_a_damaged_file_is_a_failure_of_the_lake(lake):
+    store(lake, list(made_views(3)))
+    [key] = lake.list()
+    lake.put(key, b"PAR1 is no file of Parquet")
+    with pytest.raises(StorageFailed, match="cannot be read"):
+        DuckdbReader(lake).quality(["title"], T, T + 60, [], {})
+    with pytest.raises(StorageFailed, match="damaged"):
+        erase_rows(lake, frozenset({"ann"}), frozenset())
