@@ -3,7 +3,8 @@
 Everything goes down one stream per worker, in the order in which it happened. So a fence that comes back means that all
 before it is applied there. A purge, new rules or a reload is acknowledged once every fence came back. A worker that
 does not answer within `FENCE_SECONDS` is killed first, since it might still serve the old. That holds too for a worker
-that an earlier owner left behind and that has not joined this one. Over 300 lines because the stream has one order.
+that an earlier owner left behind and that has not joined this one. A fence counts only on the link that it was sent on:
+a worker that lost its link and joined again is asked again. Over 300 lines because the stream has one order.
 """
 
 from __future__ import annotations
@@ -29,6 +30,8 @@ FENCE_SECONDS = 2.0
 """How long a worker may take to apply what it was sent."""
 COUNTS_SECONDS = 0.5
 """How long /stats waits for a worker's figures; then it shows the last ones."""
+MAX_FENCES = 3
+"""Links on which a worker is asked for one fence before it is killed: each is lost if it is asked again."""
 SNAPSHOT_STEP = 200
 """Files sent before the loop serves requests again."""
 MAX_UNSENT = 64 << 20
@@ -52,6 +55,8 @@ class WorkerLink(asyncio.Protocol):
         self._reader = FrameReader()
         self._transport: asyncio.Transport | None = None
         self._answers: dict[int, asyncio.Future[Any]] = {}
+        self._has_room = asyncio.Event()
+        self._has_room.set()
         self.slot = -1
         self.gauges: dict[str, int] = {}
 
@@ -74,7 +79,7 @@ class WorkerLink(asyncio.Protocol):
                 self.slot = int(frame.content[0])
                 self._hub.on_joined(self)
             case Kind.FENCED:
-                self._answer(frame.content, None)
+                self._answer(frame.content, True)
             case Kind.RELOADED:
                 self._answer(frame.content[0], frame.content[1])
             case Kind.COUNTS:
@@ -97,7 +102,20 @@ class WorkerLink(asyncio.Protocol):
             if not waiting.done():
                 waiting.set_result(None)
         self._answers.clear()
+        self._has_room.set()
         self._hub.on_lost(self)
+
+    def pause_writing(self) -> None:
+        """See asyncio.Protocol."""
+        self._has_room.clear()
+
+    def resume_writing(self) -> None:
+        """See asyncio.Protocol."""
+        self._has_room.set()
+
+    async def wait_for_room(self) -> None:
+        """Wait until the worker has read most of what it was sent, or its link is lost."""
+        await self._has_room.wait()
 
     def send(self, data: bytes) -> None:
         """Send a frame."""
@@ -147,6 +165,8 @@ class Hub:
         self._files: list[tuple[str, list[Any]]] = []
         self._flushing = False
         self._number = 0
+        self._reloaded: dict[str, None] = {}
+        """Parts that were reloaded: a worker that joins may have read them before."""
         self._server: asyncio.Server | None = None
         self.seen: Callable[[Sequence[bytes]], object] | None = None
         """Called with the keys of objects that workers sent to viewers."""
@@ -183,6 +203,8 @@ class Hub:
         if earlier is not None:
             self._awaited.setdefault(link.slot, asyncio.get_running_loop().create_future())
         link.send(encode(Kind.STATE, self._state()))
+        if self._reloaded:
+            link.send(encode(Kind.RELOAD, (0, tuple(self._reloaded))))
         self._tasks.spawn(self._send_snapshot(link))
 
     async def _send_snapshot(self, link: WorkerLink) -> None:
@@ -200,6 +222,9 @@ class Hub:
                 if lines:
                     link.send(encode(Kind.FILES, lines))
                 await asyncio.sleep(0)
+                await link.wait_for_room()
+                if self._links.get(link.slot) is not link:
+                    return
         link.send(encode(Kind.END_SNAPSHOT))
         if self._links.get(link.slot) is link:
             self._settle(link.slot)
@@ -214,7 +239,16 @@ class Hub:
 
     def on_gone(self, slot: int) -> None:
         """A worker has ended: nobody serves by its index any more."""
+        link = self._links.get(slot)
+        if link is not None:
+            self._drop(link)
         self._settle(slot)
+
+    def _drop(self, link: WorkerLink) -> None:
+        """Cut the link of a dead worker, and await no other link of it."""
+        if self._links.get(link.slot) is link:
+            del self._links[link.slot]
+        link.abort()
 
     def _settle(self, slot: int) -> None:
         awaited = self._awaited.pop(slot, None)
@@ -271,45 +305,63 @@ class Hub:
     async def fence(self) -> None:
         """Wait until every worker has applied everything sent so far; kill those that do not answer."""
         self._flush()
-        await asyncio.gather(*[self._awaited_worker(slot, done) for slot, done in tuple(self._awaited.items())])
-        await asyncio.gather(*[self._fenced(link) for link in tuple(self._links.values())])
+        await asyncio.gather(*[self._fence_worker(slot) for slot in self._slots()])
 
-    async def _awaited_worker(self, slot: int, joined: asyncio.Future[None]) -> None:
-        """Wait for a worker whose link was lost, or that an earlier owner left behind: it serves on by its index."""
-        await asyncio.wait((joined,), timeout=FENCE_SECONDS)
-        if not joined.done():
-            await self._kill(slot)
+    def _slots(self) -> list[int]:
+        """Workers that serve by an index: those with a link, and those whose link was lost."""
+        return sorted(self._links.keys() | self._awaited.keys())
 
-    async def _fenced(self, link: WorkerLink) -> None:
-        number = self._next_number()
-        answer = link.ask(number, encode(Kind.FENCE, number))
-        await asyncio.wait((answer,), timeout=FENCE_SECONDS)
-        if not answer.done():
-            await self._kill(link.slot)
-        elif (lost := self._awaited.get(link.slot)) is not None:
-            await self._awaited_worker(link.slot, lost)
+    async def _joined(self, slot: int) -> WorkerLink | None:
+        """The link of a worker once its index follows; kills a worker that does not join. None: it is gone."""
+        loop = asyncio.get_running_loop()
+        until = loop.time() + FENCE_SECONDS
+        while (joined := self._awaited.get(slot)) is not None:
+            await asyncio.wait((joined,), timeout=max(0.0, until - loop.time()))
+            if not joined.done():
+                await self._kill(slot)
+                return None
+        return self._links.get(slot)
+
+    async def _fence_worker(self, slot: int) -> None:
+        for _ in range(MAX_FENCES):
+            link = await self._joined(slot)
+            if link is None:
+                return
+            number = self._next_number()
+            answer = link.ask(number, encode(Kind.FENCE, number))
+            await asyncio.wait((answer,), timeout=FENCE_SECONDS)
+            if not answer.done():
+                break
+            if answer.result():
+                return
+            # The link was lost, and the snapshot on the next one may be sent and not applied yet: ask there again.
+        await self._kill(slot)
 
     async def _kill(self, slot: int) -> None:
         logger.warning("worker-silent", slot=slot)
         link = self._links.get(slot)
         await self._killer.kill(slot)
         if link is not None:
-            link.abort()
+            self._drop(link)
         self._settle(slot)
 
     async def reload(self, parts: Sequence[str]) -> dict[str, str]:
         """Have every worker reload these parts; returns what failed anywhere, and why."""
         failed: dict[str, str] = {}
-        for answer in await asyncio.gather(*[self._reloaded(link, parts) for link in tuple(self._links.values())]):
+        self._reloaded.update(dict.fromkeys(parts))
+        for answer in await asyncio.gather(*[self._reload_worker(slot, parts) for slot in self._slots()]):
             failed.update(answer)
         return failed
 
-    async def _reloaded(self, link: WorkerLink, parts: Sequence[str]) -> dict[str, str]:
+    async def _reload_worker(self, slot: int, parts: Sequence[str]) -> dict[str, str]:
+        link = await self._joined(slot)
+        if link is None:
+            return {}
         number = self._next_number()
         answer = link.ask(number, encode(Kind.RELOAD, (number, tuple(parts))))
         await asyncio.wait((answer,), timeout=FENCE_SECONDS)
         if not answer.done() or answer.result() is None:
-            await self._kill(link.slot)  # its successor reads the files anew
+            await self._kill(slot)  # its successor reads the files
             return {}
         return dict(answer.result())
 

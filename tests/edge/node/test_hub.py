@@ -19,6 +19,7 @@ from edge.counters import Counts
 from edge.node import hub as hub_module
 from edge.node.count_deltas import CountReporter
 from edge.node.follower import Follower
+from edge.node.frames import Frame, FrameReader, Kind, encode
 from edge.node.hub import Hub
 from edge.node.link_state import LinkState
 from edge.prefetch.seen_objects import SeenObjects
@@ -205,5 +206,155 @@ def test_a_worker_finds_a_new_owner_and_forgets_what_it_does_not_name(tmp_path: 
             await until(lambda: worker.follower.state is LinkState.SYNCED)
             assert worker.has(b"/new")
             assert not worker.has(b"/early")
+
+    asyncio.run(run())
+
+
+class ScriptedWorker:
+    """The other end of a link, which answers only what the test has it answer."""
+
+    def __init__(self, folder: Path, slot: int) -> None:
+        self.folder, self.slot = folder, slot
+
+    async def join(self) -> None:
+        self.reader, self.writer = await asyncio.open_unix_connection(self.folder / "index")
+        self.frames, self._cut = list[Frame](), FrameReader()
+        self.writer.write(encode(Kind.HELLO, (self.slot, 1)))
+
+    async def leave(self) -> None:
+        self.writer.close()
+        await self.writer.wait_closed()
+
+    async def until(self, kind: Kind) -> Any:
+        """The content of the next frame of this kind."""
+        async with asyncio.timeout(10):
+            while True:
+                while self.frames:
+                    frame = self.frames.pop(0)
+                    if frame.kind is kind:
+                        return frame.content
+                self.frames += self._cut.feed(await self.reader.read(65536))
+
+    async def answers_fence(self) -> None:
+        self.writer.write(encode(Kind.FENCED, await self.until(Kind.FENCE)))
+
+
+@asynccontextmanager
+async def owner_alone(folder: Path, survivors: Sequence[int] = ()) -> AsyncIterator[Owner]:
+    owner = Owner(folder, survivors)
+    await owner.hub.open(str(folder / "index"))
+    try:
+        yield owner
+    finally:
+        owner.hub.close()
+        await owner.tasks.stop(0.0)
+        owner.disk.close()
+
+
+def test_a_worker_that_joined_again_during_a_fence_is_asked_again(tmp_path: Path) -> None:
+    """The purge returned once the snapshot was sent, and the worker had not yet applied it."""
+
+    async def run() -> None:
+        async with owner_alone(tmp_path) as owner:
+            worker = ScriptedWorker(tmp_path, 1)
+            await worker.join()
+            await worker.until(Kind.END_SNAPSHOT)
+            async with asyncio.TaskGroup() as tasks:
+                fence = tasks.create_task(owner.hub.fence())
+                await worker.until(Kind.FENCE)
+                await worker.leave()
+                await worker.join()
+                await worker.until(Kind.END_SNAPSHOT)
+                number = await worker.until(Kind.FENCE)
+                assert not fence.done()
+                worker.writer.write(encode(Kind.FENCED, number))
+            await worker.leave()
+            assert owner.killed == []
+
+    asyncio.run(run())
+
+
+def test_a_link_lost_while_another_worker_is_awaited_is_fenced_too(tmp_path: Path) -> None:
+    """The purge returned without this worker: it had a link when the fence began, and none when it was sent."""
+
+    async def run() -> None:
+        async with owner_alone(tmp_path, survivors=(1,)) as owner:
+            survivor, other = ScriptedWorker(tmp_path, 1), ScriptedWorker(tmp_path, 2)
+            await other.join()
+            await other.until(Kind.END_SNAPSHOT)
+            async with asyncio.TaskGroup() as tasks:
+                fence = tasks.create_task(owner.hub.fence())
+                await asyncio.sleep(0)
+                await other.leave()
+                await until(lambda: owner.hub.workers == 0)
+                await survivor.join()
+                await survivor.answers_fence()
+                await other.join()
+                number = await other.until(Kind.FENCE)
+                assert not fence.done()
+                other.writer.write(encode(Kind.FENCED, number))
+            await survivor.leave()
+            await other.leave()
+            assert owner.killed == []
+
+    asyncio.run(run())
+
+
+def test_a_reload_reaches_a_worker_that_had_no_link(tmp_path: Path) -> None:
+    """It kept the old certificate and keys, and the reload was said to have worked."""
+
+    async def run() -> None:
+        async with owner_alone(tmp_path, survivors=(1,)) as owner:
+            worker = ScriptedWorker(tmp_path, 1)
+            async with asyncio.TaskGroup() as tasks:
+                reload = tasks.create_task(owner.hub.reload(("keys",)))
+                await asyncio.sleep(0)
+                await worker.join()
+                while not (content := await worker.until(Kind.RELOAD))[0]:
+                    pass  # the one for workers that join later
+                worker.writer.write(encode(Kind.RELOADED, (content[0], {"keys": "no JSON"})))
+            assert reload.result() == {"keys": "no JSON"}
+            starting = ScriptedWorker(tmp_path, 2)  # it may have read its files before the reload
+            await starting.join()
+            assert await starting.until(Kind.RELOAD) == [0, ["keys"]]
+            await worker.leave()
+            await starting.leave()
+
+    asyncio.run(run())
+
+
+def test_a_snapshot_waits_for_a_worker_that_reads_slowly(tmp_path: Path, monkeypatch: Any) -> None:
+    """A large index filled the link to its bound, which cut it, and the next snapshot did the same."""
+    monkeypatch.setattr(hub_module, "SNAPSHOT_STEP", 1)
+
+    async def run() -> None:
+        async with owner_alone(tmp_path) as owner:
+            for number in range(5):
+                await owner.cache.wait_written(owner.stores(b"/%d" % number))
+            link = hub_module.WorkerLink(owner.hub)
+            sent: list[bytes] = []
+
+            class Transport(asyncio.Transport):
+                def write(self, data: Any) -> None:
+                    sent.append(data)
+
+                def get_write_buffer_size(self) -> int:
+                    return 0
+
+                def abort(self) -> None:
+                    link.connection_lost(None)
+
+            def kinds() -> list[Kind]:
+                return [frame.kind for frame in FrameReader().feed(b"".join(sent))]
+
+            link.connection_made(Transport())
+            link.data_received(encode(Kind.HELLO, (1, 1)))
+            link.pause_writing()
+            for _ in range(20):
+                await asyncio.sleep(0)
+            assert kinds().count(Kind.FILES) <= 1
+            link.resume_writing()
+            await until(lambda: Kind.END_SNAPSHOT in kinds())
+            assert kinds().count(Kind.FILES) == 5
 
     asyncio.run(run())
