@@ -188,7 +188,7 @@ class ViewerListener:
         for stream in tuple(streams.values()):
             if stream.ticks > timeouts.stalled:
                 stream.abort(Abort.STALLED)
-        connection.intake.time_out_bodies(LATE_BODY, self._is_late)
+        connection.time_out_bodies(LATE_BODY, self._is_late)
 
     def _is_late(self, ticks: int, seconds: int, received: int) -> bool:
         """Whether a body stalls, or trickles."""

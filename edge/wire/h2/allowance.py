@@ -12,8 +12,9 @@ MAX_RESETS, RESETS_A_SECOND = 200, 20
 MAX_FRAMES, FRAMES_A_SECOND = 2_000, 100
 """Frames that only cause work, at once and in the long run."""
 FRAMES_A_RESPONSE = 4
-BYTES_A_FRAME = 8 * 1024
-"""A viewer gives back room in its windows in steps not much smaller than this."""
+BYTES_A_FRAME = 2 * 1024
+"""Bytes sent that earn a frame. A viewer that reads in steps of 4 KiB, like Go's client, gives each step back twice: to
+the stream's window and to the connection's."""
 
 
 class Allowance:

@@ -63,11 +63,12 @@ class Sending(Protocol):
 
 
 class FrameSender:
-    """See the module. `corked`: frames wait for the end of the current call."""
+    """See the module. `corked`: frames wait for the end of the current call. `progressed`: bytes of a body were sent
+    since it was last cleared."""
 
     __slots__ = (
         "_allowance", "_heads", "_loop", "_out", "_out_bytes", "_scheduled", "corked", "initial_window", "max_frame",
-        "paused", "transport", "turns", "window",
+        "paused", "progressed", "transport", "turns", "window",
     )  # fmt: skip
 
     def __init__(self, transport: asyncio.Transport, allowance: Allowance) -> None:
@@ -76,7 +77,7 @@ class FrameSender:
         self.initial_window = DEFAULT_WINDOW
         """Of new streams, as the viewer has it."""
         self.max_frame = MAX_FRAME_BYTES
-        self.paused = self.corked = self._scheduled = False
+        self.paused = self.corked = self.progressed = self._scheduled = False
         self.turns: Turns[Sending] = Turns()
         self._heads: deque[Sending] = deque()
         self._out: Pieces = []
@@ -217,6 +218,7 @@ class FrameSender:
         sent = stream.cut(size, self.max_frame, out)
         stream.window -= sent
         self.window -= sent
+        self.progressed = True
         self._allowance.earn(sent)
         if sent < size:
             return sent

@@ -19,6 +19,8 @@ MAX_WINDOW = 2**31 - 1
 DEFAULT_WINDOW = 65_535
 MAX_CONTINUATIONS = 16
 """CONTINUATION frames of one header block: more than a block of the largest size needs (CVE-2024-27316 and others)."""
+MAX_SETTINGS = 32
+"""Settings in one frame: each may resize the windows of all streams (CVE-2020-11080)."""
 FRAME_HEAD_BYTES = 9
 END_STREAM, ACK, END_HEADERS, PADDED, WITH_PRIORITY = 0x1, 0x1, 0x4, 0x8, 0x20
 
@@ -306,6 +308,8 @@ class FrameParser:
             return SettingsAck()
         if len(payload) % 6:
             raise ConnectionFault(Code.FRAME_SIZE_ERROR, "SETTINGS of a size that is no multiple of 6")
+        if len(payload) > 6 * MAX_SETTINGS:
+            raise ConnectionFault(Code.ENHANCE_YOUR_CALM, f"more than {MAX_SETTINGS} settings in a frame")
         values = tuple(struct.iter_unpack("!HI", payload))
         for name, value in values:
             _check_setting(name, value)

@@ -44,6 +44,7 @@ from edge.wire.h2.stream_table import MAX_STREAMS, StreamTable, count_one
 from edge.wire.h2.turns import urgency_of
 from edge.wire.head import Limits
 from edge.wire.http1_server import Handler
+from edge.wire.request import Malformed
 from edge.wire.request_template import Grant
 from edge.wire.viewer import NOBODY, Viewer
 from kernel.vocabulary import Abort
@@ -118,12 +119,11 @@ class Http2Connection(asyncio.Protocol):
                 _HANDLERS[type(event)](self, event)
             self.intake.give_back_window()
         except ConnectionFault as fault:
-            count_one(self._counts.h2_ends, fault.code.name.lower())
-            self._end(fault.code, fault.why)
+            self._end_for(fault)
         finally:
             sender.corked = False
             sender.pump()
-        if self._ended or self.intake.final:
+        if self._ended or self.table.final:
             self._close_if_done()
 
     def eof_received(self) -> bool:
@@ -242,8 +242,10 @@ class Http2Connection(asyncio.Protocol):
 
     def on_room(self) -> None:
         """See StreamsOwner."""
+        if self._closing:
+            return  # requests that wait are given up with the others
         self.intake.handle_waiting()
-        if self._ended or self.intake.final:
+        if self._ended or self.table.final:
             self._close_if_done()
 
     # -- limits, drain and end ---------------------------------------------------------------------------------
@@ -274,8 +276,19 @@ class Http2Connection(asyncio.Protocol):
         self.frame_ticks += 1
         self.drain_ticks += self.retiring
         self._allowance.refill()
+        progressed, self.sender.progressed = self.sender.progressed, False
+        if self.blocked:
+            return  # the socket holds all streams up: whether the viewer reads is asked of the kernel
         for stream in self.table.streams.values():
-            stream.ticks = stream.ticks + 1 if stream.queued else 0
+            waits_for_turn = stream.window > 0 and progressed
+            stream.ticks = stream.ticks + 1 if stream.queued and not waits_for_turn else 0
+
+    def time_out_bodies(self, late: Malformed, is_late: Callable[[int, int, int], bool]) -> None:
+        """Refuse requests whose bodies do not arrive. `is_late(ticks, seconds, received)` decides."""
+        try:
+            self.intake.time_out_bodies(late, is_late)
+        except ConnectionFault as fault:
+            self._end_for(fault)
 
     def refuse(self, message: bytes) -> None:
         """See ViewerConnection: there is no stream yet that `message` could be sent on."""
@@ -295,8 +308,8 @@ class Http2Connection(asyncio.Protocol):
 
     def retire(self) -> None:
         """Answer no further stream, and close when those that are open are answered."""
-        if not self.intake.final:
-            self.intake.final = True
+        if not self.table.final:
+            self.table.final = True
             self.sender.queue(goaway_frame(self.table.last, Code.NO_ERROR))
             self._close_if_done()
 
@@ -318,6 +331,10 @@ class Http2Connection(asyncio.Protocol):
         """End the connection: a frame does not arrive."""
         self._end(Code.PROTOCOL_ERROR, "a frame takes too long")
         self.sender.pump()
+
+    def _end_for(self, fault: ConnectionFault) -> None:
+        count_one(self._counts.h2_ends, fault.code.name.lower())
+        self._end(fault.code, fault.why)
 
     def _end(self, code: Code, why: str) -> None:
         """Say why, answer nothing more, and end our side; theirs is read and discarded for a while (see

@@ -64,15 +64,13 @@ class HitWriter:
 
 
 class RequestIntake:
-    """See the module. `final`: the viewer was told that no further stream is answered."""
+    """See the module."""
 
     __slots__ = (
         "_allowance", "_decoder", "_handler", "_hit", "_limits", "_received", "_table", "_templates", "_waiting",
-        "final",
     )  # fmt: skip
 
     def __init__(self, table: StreamTable, handler: Handler, limits: Limits, allowance: Allowance) -> None:
-        self.final = False
         self._table = table
         self._handler = handler
         self._limits = limits
@@ -104,8 +102,8 @@ class RequestIntake:
         if number <= table.last:
             self._on_trailers(number, kind, pairs)
             return
-        if self.final:
-            return  # the viewer knows that it is not answered (RFC 9113 §6.8)
+        if table.final:
+            return
         table.last = number
         request = read_fields(pairs, self._limits)
         if len(table.streams) >= MAX_STREAMS:
@@ -123,7 +121,7 @@ class RequestIntake:
             number > table.last
             and number & 1 == 1
             and event.fault is None
-            and not self.final
+            and not table.final
             and not table.early
             and len(table.streams) < MAX_STREAMS
             and table.queued < MAX_QUEUED_BYTES
@@ -239,7 +237,7 @@ class RequestIntake:
         self._refuse_malformed(stream, refusal)
 
     def time_out_bodies(self, late: Malformed, is_late: Callable[[int, int, int], bool]) -> None:
-        """Refuse requests whose bodies do not arrive. `is_late(ticks, seconds, received)` decides."""
+        """See Http2Connection. Raises ConnectionFault."""
         for stream in tuple(self._table.streams.values()):
             body = stream.body
             if body is None or stream.state is not _STATE.OPEN:

@@ -62,7 +62,7 @@ class StreamOwner(Protocol):
 
 
 class Stream:
-    """See the module. `ticks` counts the seconds since some of what waits was sent."""
+    """See the module. `ticks` counts the seconds for which the viewer's windows have held up what waits."""
 
     __slots__ = (
         "_callbacks", "_has_head", "_owner", "_pieces", "_sender", "block", "body", "ended", "is_head", "number",

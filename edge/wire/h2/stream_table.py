@@ -49,7 +49,8 @@ class StreamsOwner(Protocol):
 class StreamTable:
     """See the module. Implements `edge.wire.h2.stream.StreamOwner`.
 
-    `last`: the highest number that the viewer has used. `queued`: bytes of responses that wait for the viewer.
+    `last`: the highest number that the viewer has used. `queued`: bytes of responses that wait for the viewer. `final`:
+    the viewer was told that no further stream is answered; what they send on one is ignored (RFC 9113 §6.8).
     """
 
     __slots__ = (
@@ -59,6 +60,7 @@ class StreamTable:
         "connection",
         "counts",
         "early",
+        "final",
         "last",
         "queued",
         "sender",
@@ -73,6 +75,7 @@ class StreamTable:
         self.early: dict[int, int] = {}
         """Urgencies that came before their streams."""
         self.last = self.queued = 0
+        self.final = False
         self._allowance = allowance
         self._ended: deque[int] = deque(maxlen=MAX_CLOSED_KNOWN)
         self._reset: dict[int, StreamState] = {}
@@ -85,7 +88,7 @@ class StreamTable:
         if stream is not None:
             return stream.state
         if number > self.last or not number & 1:
-            return StreamState.IDLE
+            return StreamState.RESET if self.final and number & 1 else StreamState.IDLE
         if number in self._ended:
             return StreamState.ENDED
         return self._reset.get(number, StreamState.FORGOTTEN)

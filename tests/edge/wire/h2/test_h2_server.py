@@ -6,6 +6,7 @@ import pytest
 
 from edge.wire.h2.allowance import MAX_FRAMES, MAX_RESETS
 from edge.wire.h2.frames import MAX_WINDOW, Code, Kind
+from edge.wire.h2.request_intake import MAX_QUEUED_BYTES
 from tests.edge.wire.h2.ground import (
     GET,
     POST,
@@ -96,6 +97,22 @@ async def test_too_many_fields_are_refused_with_a_status() -> None:
     assert (ended(sent), ground.handler.refused[0].status) == ([1], 431)
 
 
+async def test_one_frame_of_thousands_of_settings_ends_the_connection() -> None:
+    """CVE-2020-11080: each of them resized the windows of all streams, which took the loop's time."""
+    ground = Ground(Answering(holds=True))
+    sent = ground.gets(headers(1), frame(4, 0, 0, b"\0\4\0\0\0\x0a" * 2700))
+    assert goaways(sent) == [(1, Code.ENHANCE_YOUR_CALM)]
+
+
+async def test_a_viewer_that_gives_room_back_in_small_steps_gets_a_long_body() -> None:
+    """Go's client does so after every 4 KiB, for the stream and for the connection; it was taken for a flood."""
+    ground = Ground(Answering(bytes(20 << 20)))
+    sent = ground.gets(headers(1))
+    while not ended(sent):
+        assert not goaways(sent)
+        sent = ground.gets(window(1, 4096), window(0, 4096))
+
+
 # -- flow control --------------------------------------------------------------------------------------------------
 
 
@@ -175,6 +192,26 @@ async def test_a_drain_has_two_steps() -> None:
         ground.handler.answer(writer)
     assert (ended(await ground.later()), ground.transport.end) == ([1, 3], "closed")
     assert len(ground.handler.requests) == 2
+
+
+async def test_frames_of_a_stream_that_a_drain_refused_are_ignored() -> None:
+    """They were an error of the connection, which cut the responses that the drain waited for."""
+    ground = Ground(Answering(holds=True))
+    ground.gets(headers(1))
+    ground.connection.close_after_next()
+    ground.connection.retire()
+    await ground.later()
+    late = headers(5, POST, 4), window(5, 10), frame(0, 1, 5, b"x"), frame(3, 0, 7, CANCEL)
+    assert not ground.gets(*late)
+    ground.handler.answer(ground.handler.writers[0])
+    assert ended(await ground.later()) == [1]
+
+
+async def test_requests_that_wait_for_room_are_not_begun_for_a_lost_viewer() -> None:
+    ground = Ground(Answering(bytes(MAX_QUEUED_BYTES + (1 << 20))))
+    ground.gets(headers(1), headers(3), headers(5))
+    ground.connection.connection_lost(None)
+    assert len(ground.handler.requests) == 1
 
 
 async def test_a_silent_connection_is_closed_at_once_by_a_drain() -> None:
