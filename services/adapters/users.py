@@ -36,18 +36,21 @@ class MaturityLimits:
 
     def __init__(self, store: UserStore, mono: Callable[[], float]) -> None:
         self._store = store
-        self._known: TTLCache[str, int | None] = TTLCache(MAX_LIMITS, LIMIT_SECONDS, mono)
+        self._known: TTLCache[str, tuple[int | None]] = TTLCache(MAX_LIMITS, LIMIT_SECONDS, mono)
 
     async def __call__(self, request: web.Request) -> int | None:
         """The limit; None without one. Raises StorageFailed."""
         caller = request_context(request).caller.account
         if caller is None:
             return None
-        if caller.profile_id not in self._known:
+        # Looked up once: an entry may expire between two looks.
+        known = self._known.get(caller.profile_id)
+        if known is None:
             found = await self._store.accounts.find_viewer(caller.account_id, caller.profile_id, caller.device_id)
             # A profile that is gone sees what children see, until its token expires.
-            self._known[caller.profile_id] = KIDS_MATURITY if found is None else shown_maturity(found.profile)
-        return self._known[caller.profile_id]
+            known = (KIDS_MATURITY if found is None else shown_maturity(found.profile),)
+            self._known[caller.profile_id] = known
+        return known[0]
 
 
 class UsersForRecommend:

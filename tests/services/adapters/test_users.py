@@ -1,10 +1,13 @@
 """Accounts as playback sees them."""
 
+from itertools import count
+
 import pytest
 
 from kernel.vocabulary import Tier
-from services.adapters.users import UsersForPlayback
-from services.http.caller import AccountCaller
+from services.adapters.users import LIMIT_SECONDS, MaturityLimits, UsersForPlayback
+from services.http.caller import AccountCaller, Caller
+from services.http.request_context import REQUEST_CONTEXT, RequestContext
 from services.users.account import Plan, Profile
 from services.users.store.user_store import UserStore
 from system.database.engine import DatabaseAddress
@@ -45,3 +48,13 @@ async def test_a_disabled_account_neither_plays_nor_has_a_plan(users):
     await users.accounts.disable_account(account.account_id, NOW, disabled=True)
     assert await playback.plans([account.account_id]) == {}
     assert await playback.viewer(caller, None) is None
+
+
+async def test_an_age_limit_that_expires_while_it_is_looked_up_is_still_answered(users):
+    account = await users.accounts.create_account("ann@example.org", "hash", "DE", Plan(Tier.HD, 2), "Ann", NOW)
+    kid = await users.profiles.add_profile(account.account_id, Profile("", "Kid", kids=True))
+    caller = AccountCaller(account.account_id, kid.profile_id, (kid.profile_id,), "", "")
+    request = {REQUEST_CONTEXT: RequestContext("", Caller(account=caller), None, None, secure=True)}
+    moments = count(0.0, LIMIT_SECONDS / 2.5)  # each look at the clock is later
+    limits = MaturityLimits(users, lambda: next(moments))
+    assert {await limits(request) for _ in range(20)} == {12}
