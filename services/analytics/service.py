@@ -22,6 +22,7 @@ from services.analytics.views.live import LiveQuality
 from services.analytics.views.quality import Sums
 from services.analytics.views.view import ViewRow
 from system.clock import sleep
+from system.threads import finish_in_thread
 
 STEP_SECONDS = 1.0
 """How often the log is looked at while nothing comes."""
@@ -197,11 +198,6 @@ class Analytics:
         return await self._in_turn(lambda: delete_before(self._lake, moment, views=True))
 
     async def _in_turn(self, work: Callable[[], T]) -> T:
-        """Run it in a thread, alone, and to its end even when cancelled: a thread cannot be stopped."""
+        """Run it in a thread, alone, and to its end even when cancelled."""
         async with self._turn:
-            running = asyncio.get_running_loop().run_in_executor(None, work)
-            try:
-                return await asyncio.shield(running)
-            except asyncio.CancelledError:
-                await asyncio.wait([running])
-                raise
+            return await finish_in_thread(work)

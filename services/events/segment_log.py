@@ -16,7 +16,7 @@ import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol, TypeVar
+from typing import Protocol
 
 import structlog
 
@@ -30,6 +30,7 @@ from services.events.record import Record, encode_record
 from services.events.segments import Page, Segment, erased_copy, find_end, list_segments, segment_path
 from system.durable_files import replace_file, sync_path
 from system.private_files import private_folder
+from system.threads import finish_in_thread
 
 SEGMENT_BYTES = 64 << 20
 MAX_WAITING_BYTES = 16 << 20
@@ -39,8 +40,6 @@ RETAIN_SECONDS = 60.0
 """How often old segments are looked for."""
 
 log = structlog.get_logger()
-
-T = TypeVar("T")
 
 
 class EventAppender(Protocol):
@@ -166,7 +165,7 @@ class SegmentLog:
         failed: Exception | None = StorageFailed("stopping: whether the event was stored is not known")
         try:
             async with self._append_turn:
-                await _finish_in_thread(self._write, [payload for payload, _ in group])
+                await finish_in_thread(self._write, [payload for payload, _ in group])
             failed = None
         except OSError as error:
             log.exception("event-log-write-failed", why=error.strerror or str(error))
@@ -221,7 +220,7 @@ class SegmentLog:
     async def delete_old_segments(self) -> int:
         """Delete segments that every consumer has read and that are past their time; how many."""
         async with self._files_turn:
-            return await _finish_in_thread(self._delete_old, self._clock.wall())
+            return await finish_in_thread(self._delete_old, self._clock.wall())
 
     def _delete_old(self, now: float) -> int:
         segments = list_segments(self.folder)
@@ -250,12 +249,12 @@ class SegmentLog:
         """
         try:
             async with self._append_turn:
-                await _finish_in_thread(self._rotate)
+                await finish_in_thread(self._rotate)
             erased = 0
             for segment in list_segments(self.folder):
                 async with self._files_turn:
                     if segment != self._segment:
-                        erased += await _finish_in_thread(_erase_in, segment, matches)
+                        erased += await finish_in_thread(_erase_in, segment, matches)
         except OSError as error:
             raise StorageFailed(f"the event log {self.folder} cannot be rewritten: {error}") from error
         return erased
@@ -268,16 +267,6 @@ class SegmentLog:
         waiting, self._waiting, self._waiting_bytes = self._waiting, [], 0
         for _, done in waiting:
             _settle(done, error)
-
-
-async def _finish_in_thread(work: Callable[..., T], *arguments: object) -> T:
-    """Run it in a thread, to its end even when cancelled: a thread cannot be stopped, and it uses our descriptors."""
-    running = asyncio.get_running_loop().run_in_executor(None, work, *arguments)
-    try:
-        return await asyncio.shield(running)
-    except asyncio.CancelledError:
-        await asyncio.wait([running])
-        raise
 
 
 def _erase_in(segment: Segment, matches: Callable[[bytes], bool]) -> int:

@@ -102,8 +102,8 @@ class Place:
 
 
 async def until(condition):
-    """Poll a condition (a function, async or not) for ten seconds at most."""
-    async with asyncio.timeout(10):
+    """Poll a condition (a function, async or not) for a minute at most."""
+    async with asyncio.timeout(60):
         while True:
             found = condition()
             if asyncio.iscoroutine(found):
@@ -142,7 +142,7 @@ async def running(data, clock, flags):
                 await server.start_server(max_line_size=MAX_LINE_LENGTH)
                 async with TestClient(server) as client:
                     for event in services.ready:
-                        await asyncio.wait_for(event.wait(), 10)
+                        await asyncio.wait_for(event.wait(), 60)
                     yield Place(client, settings, services)
             finally:
                 for task in tasks:

@@ -22,6 +22,7 @@ from services.analytics.lake.compactor import Compactor
 from services.analytics.lake.lake_store import LakeStore
 from services.analytics.views.view_book import ViewBook
 from system.clock import sleep
+from system.threads import finish_in_thread
 
 GROUP = "matinee-lake"
 RETRY_SECONDS = 2.0
@@ -87,8 +88,8 @@ class LakeConsumer:
             source = PartitionSource(consumer, partition, loop)
             folder = self._folder / source.name
             compactor = Compactor(folder, source, self._lake, ViewBook(self._region))
-            await asyncio.to_thread(compactor.open)
             self._compactors.append(compactor)
+            await finish_in_thread(compactor.open)
 
     async def _find_partitions(self, consumer: AIOKafkaConsumer) -> set[int]:
         """The topic's partitions; aiokafka asks for those of topics that it was assigned something of."""
@@ -109,7 +110,7 @@ class LakeConsumer:
         taken = 0
         for compactor in self._compactors:
             if not compactor.is_full:
-                taken += await asyncio.to_thread(compactor.read_some)
+                taken += await finish_in_thread(compactor.read_some)
             if is_due or compactor.is_full:
-                await asyncio.to_thread(compactor.flush, self._clock.wall())
+                await finish_in_thread(compactor.flush, self._clock.wall())
         return taken

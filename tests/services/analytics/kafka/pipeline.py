@@ -38,9 +38,14 @@ def forwarder(log, cluster, tmp_path):
 
 async def forward_all(log, cluster, tmp_path):
     work = forwarder(log, cluster, tmp_path)
-    cursor = CursorFile(tmp_path / "kafka.cursor")
     async with running(work.run):
-        await until(lambda: cursor.read() == log.records[-1].end)
+        await until(lambda: is_forwarded(log, tmp_path))
+
+
+def is_forwarded(log, tmp_path):
+    """Whether all is in Kafka, by the cursor, and the log knows it, which is told afterwards."""
+    end = log.records[-1].end
+    return CursorFile(tmp_path / "kafka.cursor").read() == end == log.acknowledged
 
 
 async def consume(cluster, lake, tmp_path, count):
