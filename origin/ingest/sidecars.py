@@ -10,6 +10,7 @@ from __future__ import annotations
 import codecs
 import hashlib
 import re
+import stat
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
@@ -112,8 +113,10 @@ def describe_name(stem: str, path: Path) -> Sidecar | None:
 
 
 def copy_sidecar(about: Sidecar, source: Path, folder: Path, number: int) -> CopiedSidecar:
-    """Copy a file into a folder as UTF-8. Raises BadRequest (404, 413, 422), StorageFailed."""
+    """Copy a file into a folder as UTF-8. Raises BadRequest (400, 404, 413, 422), StorageFailed."""
     try:
+        if not stat.S_ISREG(source.stat().st_mode):  # opening a pipe would wait for its writer
+            raise BadRequest(400, "not-a-file", f"the subtitles {about.location} are not a regular file")
         with source.open("rb") as opened:
             data = opened.read(MAX_BYTES + 1)
     except OSError as error:

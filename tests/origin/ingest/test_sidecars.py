@@ -1,5 +1,7 @@
 """Subtitle files that come with a film."""
 
+import os
+
 import pytest
 
 from kernel.errors import BadRequest
@@ -83,6 +85,15 @@ def test_files_that_are_none(tmp_path, data, status):
     with pytest.raises(BadRequest) as caught:
         copy_sidecar(Sidecar("x.srt"), tmp_path / "x.srt", tmp_path, 0)
     assert caught.value.status == status
+
+
+@pytest.mark.timeout(20)
+def test_a_pipe_is_not_waited_for(tmp_path):
+    """A worker would have waited for its writer for ever."""
+    os.mkfifo(tmp_path / "x.srt")
+    with pytest.raises(BadRequest) as caught:
+        copy_sidecar(Sidecar("x.srt"), tmp_path / "x.srt", tmp_path, 0)
+    assert caught.value.status == 400
 
 
 @pytest.mark.parametrize(
