@@ -414,6 +414,7 @@ class UpstreamConnection(asyncio.BufferedProtocol):
         answer, self._answer = self._answer, None
         if answer is None:
             return
+        self.on_request_taken = None  # it refers to the exchange, and an idle connection would hold the whole body
         self.served += 1
         # A response that precedes the end of its request ends the connection: the rest would be read as the next
         # request.
