@@ -138,7 +138,7 @@ class DiskBody(FileBody):
 class SpoolFile(FileBody):
     """A file without a name that a body of unknown length grows in; readers may be anywhere in what is written."""
 
-    __slots__ = ()
+    __slots__ = ("__weakref__",)
 
     def __init__(self, folder: Path | None) -> None:
         """In this folder, or in memory. Raises OSError when neither file nor descriptor can be had."""

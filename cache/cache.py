@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from weakref import WeakSet
 
 from cache.body import Body, Chunk, Pieces, SpoolFile, make_body
 from cache.counts import CacheCounts
@@ -49,6 +50,7 @@ class SegmentCache:
         self._loading = DiskLoader(self.tiers)
         self.leases = Leases(self.tiers)
         self._misses = HitForMiss()
+        self._spools: WeakSet[SpoolFile] = WeakSet()
         self.after_purge: Callable[[], Awaitable[object]] | None = None
         """Awaited before a purge returns: other processes that serve from these files have dropped what it reached."""
         self.counts = self.tiers.counts
@@ -108,6 +110,16 @@ class SegmentCache:
         disk = self.tiers.disk
         return max(self.tiers.ram.budget, disk.budget if disk is not None else 0) // 2
 
+    @property
+    def spooled_bytes(self) -> int:
+        """Bytes of all spool files, also of complete bodies that a slow reader still reads."""
+        return sum(map(len, self._spools))
+
+    @property
+    def max_spooled_bytes(self) -> int:
+        """How large they may grow: half of the tier that they are in."""
+        return (self.ram if self.disk is None else self.disk).budget // 2
+
     def open_spool(self) -> SpoolFile | None:
         """A file for a body of unknown length: in the disk tier's folder, or in memory without a disk tier. None when
         the disk is out of use or no descriptor is free. Blocks for a moment."""
@@ -115,9 +127,11 @@ class SegmentCache:
         if disk is not None and not disk.fits(0, self.clock.mono()):
             return None
         try:
-            return SpoolFile(disk.folder / "tmp" if disk is not None else None)
+            file = SpoolFile(disk.folder / "tmp" if disk is not None else None)
         except OSError:
             return None
+        self._spools.add(file)
+        return file
 
     def assemble(self, pieces: Sequence[Chunk]) -> Body:
         """The complete body in the form that `store` handles at the least cost."""

@@ -70,7 +70,7 @@ class ResponseHandler:
         self._cache, self._clock = cache, clock
         self._counts, self._task_runner = counts, task_runner
         self._max_object = max_object
-        self._bytes_buffered = self._promised = self._bytes_spooled = 0
+        self._bytes_buffered = self._promised = 0
         self._unsteady = unsteady
         self.sliced_objects = SlicedObjects(cache, clock, task_runner, counts, begin_fetch)
 
@@ -281,15 +281,14 @@ class ResponseHandler:
         fill.pause, fill.resume = lag.pause, lag.resume
         promised = (entry.length or 0) if decision.kept and not fill.unsure else 0
         self._promised += promised
-        kept = spooled = 0
+        kept = 0
         spool: Spool | None = None
 
         def flow(data: Chunk) -> None:
-            nonlocal kept, spool, spooled
+            nonlocal kept, spool
             self._counts.bytes_filled += len(data)
             fill.append_body(data)
-            if spool is not None and fill.state is FillState.FILLING:
-                spooled, self._bytes_spooled = spooled + len(data), self._bytes_spooled + len(data)
+            if spool is not None:
                 spool.advance()
             elif fill.state is FillState.FILLING:
                 kept, self._bytes_buffered = kept + len(data), self._bytes_buffered + len(data)
@@ -305,7 +304,7 @@ class ResponseHandler:
             await self._finish(fill, entry, route)
         finally:
             lag.detach()
-            self._bytes_buffered, self._bytes_spooled = self._bytes_buffered - kept, self._bytes_spooled - spooled
+            self._bytes_buffered -= kept
             self._promised -= promised
 
     def _spool_if_large(self, fill: Fill, exchange: Exchange, route: Route) -> Spool | None:
@@ -326,7 +325,7 @@ class ResponseHandler:
         room."""
         if fill.state is FillState.FILLING and fill.received > promised:
             if fill.spool is not None:
-                roomy = self._cache.fits(route.slice) and self._bytes_spooled <= self._cache.max_sliced_bytes
+                roomy = self._cache.fits(route.slice) and self._cache.spooled_bytes <= self._cache.max_spooled_bytes
             else:
                 roomy = self._cache.fits(fill.received)
                 known = fill.entry is not None and fill.entry.length is not None

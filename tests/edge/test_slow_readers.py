@@ -113,12 +113,29 @@ async def test_nobody_is_cut_or_holds_up_others_while_a_body_of_unknown_length_i
     assert (await slicing.gets("/large")).body == LARGE
     for _ in range(10):
         await slicing.clock.advance(1.0)
+    await slicing.until(lambda: not slicing.edge.cache.fill_table)
+    assert slicing.edge.cache.spooled_bytes == len(LARGE), "the disk holds it as long as somebody reads it"
     for reader, writer in behind:
         async with asyncio.timeout(SECONDS):
             [answer] = read_responses(await reader.read(-1))
         writer.close()
         assert answer.body == LARGE
     assert slicing.upstream.asked == ["GET /large"]
+    await slicing.until(lambda: not slicing.edge.cache.spooled_bytes)
+
+
+async def test_a_body_of_unknown_length_is_not_kept_where_spools_have_no_room(slicing: Ground) -> None:
+    """Spools that slow viewers still read count, though their bodies are complete."""
+    cache = slicing.edge.cache
+    held = cache.open_spool()
+    assert held is not None
+    held.grow(cache.max_spooled_bytes)
+    slicing.upstream.answers["/large"] = of_unknown_length(LARGE)
+    assert (await slicing.gets("/large")).body == LARGE
+    await slicing.until(lambda: not cache.fill_table)
+    assert slicing.edge.stats()["objects"] == 0
+    del held
+    await slicing.until(lambda: not cache.spooled_bytes)
 
 
 async def test_a_purge_while_a_body_is_spooled_keeps_it_out_of_the_cache(slicing: Ground) -> None:
