@@ -19,6 +19,8 @@ def webvtt_time(seconds: float) -> str:
 
 _TIME = r"(?:(\d+):)?(\d\d):(\d\d\.\d{3})"
 _TIMING = re.compile(rf"{_TIME}[ \t]+-->[ \t]+{_TIME}", re.ASCII)
+_LINE_END = re.compile(r"\r\n|\r|\n")
+"""Of WebVTT (4.1); `splitlines` also cuts at what may stand in a text, and an empty line would end its cue."""
 _LOOSE_AMPERSAND = re.compile(r"&(?!#?\w{1,31};)")
 _LOOSE_BRACKET = re.compile(r"<(?!/?(?:c|i|b|u|ruby|rt|v|lang)[\s.>]|\d)")
 _LONGEST_REPAIR = 4_000
@@ -51,7 +53,7 @@ def repair_webvtt(text: str) -> str:
 
     ffmpeg copies the text of other formats as it is, where both mean themselves (WebVTT, 6.4).
     """
-    lines = text.splitlines()
+    lines = _LINE_END.split(text.rstrip("\r\n"))
     starts = [_milliseconds(found) for line in lines if (found := _TIMING.match(line))]
     cue = 0
     for at, line in enumerate(lines):

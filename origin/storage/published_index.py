@@ -123,7 +123,8 @@ class PublishedIndex:
             except StorageFailed as error:
                 if known is None:
                     raise
-                # Published objects do not change: what is known is still right, and a replica may have the bytes.
+                # Published objects do not change: what is known is still right, and a replica may have the bytes. A
+                # title that was taken down meanwhile is served until the store answers again.
                 log.warning("title-check-failed", content_id=content_id, error=str(error))
                 found = known
             if found is None:

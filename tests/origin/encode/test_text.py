@@ -13,6 +13,7 @@ from origin.encode.text import repair_webvtt
         ("<i>it</i> <c.loud>x</c> <00:01.000>y <v Ann>z", "<i>it</i> <c.loud>x</c> <00:01.000>y <v Ann>z"),
         ("a &lt;b&gt; &amp; &#39;", "a &lt;b&gt; &amp; &#39;"),
         ("<infinite>", "&lt;infinite>"),
+        ("a\u2028\u2028b", "a\u2028\u2028b"),
     ],
 )
 def test_text_that_looks_like_markup_is_text(payload, shown):
