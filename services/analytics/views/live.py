@@ -49,11 +49,13 @@ class LiveQuality:
     def __init__(self) -> None:
         self._buckets: deque[Bucket] = deque(maxlen=KEPT_BUCKETS)
         self._before: dict[str, ViewRow] = {}
+        self._regions: set[str] = set()
 
     def observe(self, changed: Iterable[ViewRow], closed: Iterable[ViewRow], now: float) -> Mapping[str, Sums]:
         """Count the open views that changed and those that closed since the look before, at `now` (Unix seconds).
 
-        Answers what grew since then, by region.
+        Answers what grew since then, by region: of at most MAX_VALUES regions ever, as counters keep each for good, and
+        anybody who reports can name one. What is beyond is of the region OTHER.
         """
         grown = Bucket(0)
         for row in changed:
@@ -65,7 +67,12 @@ class LiveQuality:
         for dimension, values in grown.sums.items():
             for value, sums in values.items():
                 _merge(bucket.sums_of(dimension, value), sums)
-        return grown.sums["region"]
+        by_region: dict[str, Sums] = {}
+        for region, sums in grown.sums["region"].items():
+            if len(self._regions) < MAX_VALUES:
+                self._regions.add(region)
+            _merge(by_region.setdefault(region if region in self._regions else OTHER, Sums()), sums)
+        return by_region
 
     def forget_sessions(self, sessions: Iterable[str]) -> None:
         """Forget the views of sessions; what they added to the sums stays, as it names nobody."""

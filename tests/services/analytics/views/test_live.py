@@ -67,3 +67,14 @@ def test_a_session_that_is_forgotten_leaves_only_sums():
     live.forget_sessions(["s", "unknown"])
     live.observe([ROW], [], T)
     assert live.report("title", 60, T)[0]["views"] == 2  # it is not known any more
+
+
+def test_regions_that_reports_make_up_do_not_grow_the_counters_for_ever():
+    live = LiveQuality()
+    seen = set()
+    for look in range(3):
+        rows = [ROW._replace(session=f"s{look}-{n}", region=f"r{look}-{n}") for n in range(MAX_VALUES)]
+        grown = live.observe(rows, [], T + 10 * look)
+        assert sum(sums.views for sums in grown.values()) == MAX_VALUES
+        seen |= set(grown)
+    assert len(seen) == MAX_VALUES + 1
