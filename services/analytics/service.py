@@ -17,7 +17,13 @@ from kernel.errors import StorageFailed
 from services.analytics.lake.compactor import Compactor
 from services.analytics.lake.duckdb_reader import DuckdbReader
 from services.analytics.lake.lake_store import LakeStore
-from services.analytics.lake.lake_upkeep import delete_before, erase_rows, export_rows, find_sessions
+from services.analytics.lake.lake_upkeep import (
+    delete_before,
+    erase_rows,
+    export_rows,
+    find_sessions,
+    list_files,
+)
 from services.analytics.views.live import LiveQuality
 from services.analytics.views.quality import Sums
 from services.analytics.views.view import ViewRow
@@ -55,7 +61,6 @@ class Analytics:
         self._clock = clock
         self._flush_seconds = flush_seconds
         self._on_growth = on_growth
-        self._reader = DuckdbReader(lake)
         self._turn = asyncio.Lock()
         self._queries = asyncio.Semaphore(MAX_QUERIES)
         self._flush_at = 0.0
@@ -130,28 +135,32 @@ class Analytics:
         self, by: Sequence[str], since: float, until: float, where: Mapping[str, str]
     ) -> list[dict[str, Any]]:
         """Rows by dimensions; see `DuckdbReader.quality`."""
-        return await self._query(lambda rows: self._reader.quality(by, since, until, rows, where))
+        return await self._query(lambda reader, rows: reader.quality(by, since, until, rows, where))
 
     async def drop_off(self, content_id: str, since: float, until: float) -> dict[str, Any]:
         """A title's viewers by minute."""
-        return await self._query(lambda rows: self._reader.drop_off(content_id, since, until, rows))
+        return await self._query(lambda reader, rows: reader.drop_off(content_id, since, until, rows))
 
     async def left_early(self, since: float, until: float, share: float, least: int) -> list[dict[str, Any]]:
         """Titles that many leave early."""
-        return await self._query(lambda rows: self._reader.left_early(since, until, rows, share, least))
+        return await self._query(lambda reader, rows: reader.left_early(since, until, rows, share, least))
 
     async def view_counts(self, since: float, until: float) -> list[dict[str, Any]]:
         """Views by players' events and by edges' logs."""
-        return await self._query(lambda rows: self._reader.view_counts(since, until, rows))
+        return await self._query(lambda reader, rows: reader.view_counts(since, until, rows))
 
     async def sessions(self, since: float, until: float, where: Mapping[str, str], most: int) -> list[dict[str, Any]]:
         """The views behind a number, newest first."""
-        return await self._query(lambda rows: self._reader.sessions(since, until, rows, where, most))
+        return await self._query(lambda reader, rows: reader.sessions(since, until, rows, where, most))
 
-    async def _query(self, work: Callable[[list[ViewRow]], T]) -> T:
+    async def _query(self, work: Callable[[DuckdbReader, list[ViewRow]], T]) -> T:
         async with self._queries:
-            fresh = await self._in_turn(self._unflushed)
-            return await asyncio.to_thread(work, fresh)
+            reader, fresh = await self._in_turn(self._snapshot)
+            return await asyncio.to_thread(work, reader, fresh)
+
+    def _snapshot(self) -> tuple[DuckdbReader, list[ViewRow]]:
+        # Listed in the same turn: what a later flush writes is among the fresh rows already.
+        return DuckdbReader(self._lake, list_files(self._lake)), self._unflushed()
 
     def _unflushed(self) -> list[ViewRow]:
         try:

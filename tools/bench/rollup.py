@@ -14,6 +14,7 @@ import pyarrow as pa
 from services.analytics.lake.duckdb_reader import DuckdbReader
 from services.analytics.lake.lake_files import VIEWS, LakeFile, partition_at
 from services.analytics.lake.lake_store import FolderLake
+from services.analytics.lake.lake_upkeep import list_files
 from services.analytics.lake.parquet_rows import VIEW_SCHEMA, encode_parquet
 
 T = 1_800_000_000
@@ -26,14 +27,13 @@ def main() -> None:
     parser.add_argument("--views", type=int, default=1_000_000, help="about 100 events each")
     views = parser.parse_args().views
     with tempfile.TemporaryDirectory(prefix="matinee-rollup-") as folder:
-        lake = FolderLake(Path(folder))
-        size = 0
+        lake, size = FolderLake(Path(folder)), 0
         for hour in range(FILES):
             data = encode_parquet(made(views // FILES, hour))
             size += len(data)
             lake.put(LakeFile(partition_at(T + hour * 3600, VIEWS), "log-bench", hour, hour + 1).key, data)
         started, before = time.perf_counter(), time.process_time()
-        rows = DuckdbReader(lake).quality(["region", "title"], T, T + 86_400, [], {})
+        rows = DuckdbReader(lake, list_files(lake)).quality(["region", "title"], T, T + 86_400, [], {})
         spent, cpu = time.perf_counter() - started, time.process_time() - before
     print(f"{views:,} views, {size / views:.0f} B each: {len(rows)} rows in {spent:.2f} s ({cpu:.2f} s of CPU),"
           f" load {os.getloadavg()[0]:.1f}")  # fmt: skip

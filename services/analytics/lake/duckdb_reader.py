@@ -13,7 +13,7 @@ from typing import Any
 import duckdb
 
 from kernel.errors import StorageFailed
-from services.analytics.lake.lake_files import VIEWS, LakeFile, files_between, parse_key
+from services.analytics.lake.lake_files import VIEWS, LakeFile, files_between
 from services.analytics.lake.lake_store import LakeStore
 from services.analytics.lake.parquet_rows import EVENT_SCHEMA, VIEW_SCHEMA, table_of
 from services.analytics.views.quality import (
@@ -56,8 +56,10 @@ COUNTED_SQL = "outcome <> 'unreported'"
 class DuckdbReader:
     """The lake as DuckDB sees it. Calls block, so they run in threads; each raises StorageFailed."""
 
-    def __init__(self, lake: LakeStore) -> None:
+    def __init__(self, lake: LakeStore, files: Sequence[LakeFile]) -> None:
+        """`files` are all of the lake's at the moment of the views that are not in it."""
         self._lake = lake
+        self._all_files = files
 
     def quality(
         self, by: Sequence[str], since: float, until: float, unflushed: Sequence[ViewRow], where: Mapping[str, str]
@@ -164,8 +166,7 @@ class DuckdbReader:
             raise StorageFailed(f"the lake {self._lake.name} cannot be read: {error}") from error
 
     def _files(self, kinds: Sequence[str], since: float, until: float) -> list[LakeFile]:
-        found = [file for file in map(parse_key, self._lake.list()) if file is not None]
-        return [file for kind in kinds for file in files_between(found, kind, since, until)]
+        return [file for kind in kinds for file in files_between(self._all_files, kind, since, until)]
 
     def _offer(self, connection: Any, name: str, files: Iterable[LakeFile], schema: Any) -> None:
         """Make files a table of this name; one without rows where there are none."""

@@ -27,10 +27,14 @@ def lake(tmp_path):
 
 
 @pytest.fixture
-def made(lake, memory_log, tmp_path):
+def compactor(lake, memory_log, tmp_path):
+    return Compactor(tmp_path / "state", memory_log, lake, ViewBook("eu"))
+
+
+@pytest.fixture
+def made(lake, compactor):
     clock = FakeClock(T)
     grown = []
-    compactor = Compactor(tmp_path / "state", memory_log, lake, ViewBook("eu"))
     analytics = Analytics(compactor, lake, clock, 300.0, lambda *one: grown.append(one))
     compactor.open()
     yield analytics, clock, grown
@@ -76,6 +80,15 @@ async def test_what_was_read_while_the_lake_was_away_is_written_when_it_is_back(
     assert await analytics.flush() == 10
     assert memory_log.acknowledged == memory_log.records[-1].end
     assert [row["views"] for row in await analytics.quality(["region"], T - 1, T + 1, {})] == [2]
+
+
+async def test_a_view_that_is_flushed_while_a_report_is_made_counts_once(made, memory_log, lake, compactor):
+    analytics, clock, _ = made
+    memory_log.append("cmcd", cmcd_film("s"), at=61)
+    clock.now += 9000
+    lake.open_for = lambda _: compactor.flush(clock.wall())
+    assert [row["views"] for row in await analytics.quality(["region"], T - 1, T + 1, {})] == [1]
+    assert {one.partition.kind for one in list_files(lake)} == {"cmcd", "views"}
 
 
 async def test_a_person_is_forgotten_in_memory_checkpoint_and_lake(made, memory_log, lake, tmp_path):

@@ -7,7 +7,7 @@ import pytest
 from kernel.errors import StorageFailed
 from services.analytics.lake.duckdb_reader import DuckdbReader
 from services.analytics.lake.lake_files import VIEWS, LakeFile, partition_at
-from services.analytics.lake.lake_upkeep import erase_rows
+from services.analytics.lake.lake_upkeep import erase_rows, list_files
 from services.analytics.lake.parquet_rows import EVENT_SCHEMA, VIEW_SCHEMA, encode_parquet, event_row, table_of
 from services.analytics.views.quality import describe_quality, roll_up
 from services.analytics.views.view import View, row_of
@@ -47,6 +47,10 @@ def store(lake, rows, schema=VIEW_SCHEMA, kind=VIEWS, start=0):
     lake.put(file.key, encode_parquet(table_of(rows, schema)))
 
 
+def reader_of(lake):
+    return DuckdbReader(lake, list_files(lake))
+
+
 @pytest.mark.parametrize("dimension", ["title", "region"])
 def test_a_report_is_the_references(lake, dimension):
     stored, fresh = list(made_views(400)), list(made_views(50, seed=2))
@@ -54,14 +58,14 @@ def test_a_report_is_the_references(lake, dimension):
     store(lake, stored[200:], start=1)
     column = {"title": "content_id", "region": "region"}[dimension]
     expected = {key: describe_quality(sums) for key, sums in roll_up([*stored, *fresh], column).items()}
-    rows = DuckdbReader(lake).quality([dimension], T, T + 3600, fresh, {})
+    rows = reader_of(lake).quality([dimension], T, T + 3600, fresh, {})
     assert {row.pop(dimension): row for row in rows} == expected
 
 
 def test_only_views_of_the_time_and_the_value_count(folder_lake):
     rows = list(made_views(300))
     store(folder_lake, rows)
-    reader = DuckdbReader(folder_lake)
+    reader = reader_of(folder_lake)
     chosen = [row for row in rows if 100_000 <= row.started_ms - T * 1000 < 200_000 and row.content_id == "l'été"]
     expected = {key: sums.views for key, sums in roll_up(chosen, "region").items()}
     found = reader.quality(["region"], T + 100, T + 200, [], {"title": "l'été"})
@@ -74,7 +78,7 @@ def test_only_views_of_the_time_and_the_value_count(folder_lake):
 
 
 def test_an_empty_lake_has_empty_reports(lake):
-    reader = DuckdbReader(lake)
+    reader = reader_of(lake)
     assert reader.quality(["title"], T, T + 1, [], {}) == []
     assert reader.drop_off("film", T, T + 1, [])["views"] == 0
     assert reader.left_early(T, T + 1, [], 0.25, 1) == []
@@ -90,7 +94,7 @@ def watched(session, seconds, title="film"):
 def test_drop_off_and_titles_that_many_leave_early(folder_lake):
     rows = [watched("a", 30), watched("b", 100), watched("c", 1199), watched("d", 10, "dull"), watched("e", 20, "dull")]
     store(folder_lake, rows[:2])
-    reader = DuckdbReader(folder_lake)
+    reader = reader_of(folder_lake)
     found = reader.drop_off("film", T, T + 1, rows[2:])
     assert (found["contentId"], found["views"], found["durationSeconds"]) == ("film", 3, 1200)
     assert [row["watching"] for row in found["minutes"][:3]] == [1.0, 0.6667, 0.3333]
@@ -106,7 +110,7 @@ def test_views_by_players_and_by_edges_side_by_side(folder_lake):
     store(folder_lake, [watched("both", 9), watched("players", 9), watched("idle", 9)._replace(outcome="unreported")])
     logs = [fetched("both"), fetched("both"), fetched("edges"), fetched("manifest", "request"), fetched("")]
     store(folder_lake, logs, EVENT_SCHEMA, "logs")
-    assert DuckdbReader(folder_lake).view_counts(T, T + 1, []) == [
+    assert reader_of(folder_lake).view_counts(T, T + 1, []) == [
         {"contentId": "film", "byEvents": 2, "byEdges": 2, "onlyEvents": 1, "onlyEdges": 1}
     ]
 
@@ -116,6 +120,6 @@ def test_a_damaged_file_is_a_failure_of_the_lake(lake):
     [key] = lake.list()
     lake.put(key, b"PAR1 is no file of Parquet")
     with pytest.raises(StorageFailed, match="cannot be read"):
-        DuckdbReader(lake).quality(["title"], T, T + 60, [], {})
+        reader_of(lake).quality(["title"], T, T + 60, [], {})
     with pytest.raises(StorageFailed, match="damaged"):
         erase_rows(lake, frozenset({"ann"}), frozenset())
