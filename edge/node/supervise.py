@@ -22,7 +22,7 @@ from edge.node.place import TICKET_SECRET
 from edge.node.sockets import forget_passed_sockets, free_port, open_sockets, own, passed_sockets
 from edge.node.supervisor import Supervisor
 from edge.node.takeover import Predecessor, Successor, Takeover, takeover_of
-from edge.node.tiers import touches_size
+from edge.node.tiers import has_no_disk, touches_size
 from edge.process_log import configure_log
 from edge.serve.shared_counts import map_size
 from edge.settings import EdgeSettings
@@ -57,7 +57,7 @@ async def _run(settings: EdgeSettings, folder: Path) -> int:
         await successor.open()
     sockets = await _sockets(settings, takeover)
     admin_port = _admin_port(settings, takeover)
-    bodies = _parent() / f"matinee-bodies-{_name(settings)}"
+    bodies = _bodies_folder(settings, sockets)
     tasks = TaskOwner(lambda error: logger.error("bug-task-failed", exc_info=error), threads=1)
     supervisor = Supervisor(settings.workers, folder, bodies, sockets, admin_port, settings.drain, successor)
     predecessor = Predecessor(
@@ -79,7 +79,8 @@ async def _run(settings: EdgeSettings, folder: Path) -> int:
             successor.say_ready()
     code = await supervisor.wait_ended()
     await tasks.stop(0.0)
-    if not predecessor.is_over:
+    is_failed_successor = successor is not None and line is None  # the bodies are its predecessor's, which serves on
+    if not predecessor.is_over and not is_failed_successor:
         shutil.rmtree(bodies, ignore_errors=True)
     return code
 
@@ -126,15 +127,29 @@ def _name(settings: EdgeSettings) -> str:
     return xxhash.xxh3_64_hexdigest(words.encode())
 
 
+def _bodies_folder(settings: EdgeSettings, sockets: list[socket.socket]) -> Path:
+    """The folder of bodies in memory: the same at the node's next start, and for its successor."""
+    port = "" if settings.listen.port else f"-{sockets[0].getsockname()[1]}"  # two nodes may have asked for any port
+    folder = _parent() / f"matinee-bodies-{_name(settings)}{port}"
+    if has_no_disk(settings):
+        _own_folder(folder)
+    return folder
+
+
+def _own_folder(folder: Path) -> None:
+    """Make a folder in a place where every user of the machine can. Raises BadSettings if another one made it."""
+    private_folder(folder)
+    found = folder.lstat()
+    if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.geteuid():
+        raise BadSettings("workers", f"{folder} belongs to another user")
+
+
 @contextlib.contextmanager
 def node_folder(settings: EdgeSettings) -> Iterator[Path]:
     """A folder of this node alone, with its maps; removed at the end. What a killed node left is used again."""
     for number in range(MAX_GENERATIONS):
         folder = _parent() / f"matinee-node-{_name(settings)}-{number}"
-        private_folder(folder)
-        found = folder.lstat()
-        if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.geteuid():
-            raise BadSettings("workers", f"{folder} belongs to another user")
+        _own_folder(folder)
         fd = os.open(folder / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
             fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)

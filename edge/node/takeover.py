@@ -80,15 +80,16 @@ class Predecessor:
         self._tasks, self._clock = tasks, clock
         self._channel: Channel | None = None
         self._process: subprocess.Popen[bytes] | None = None
-        self._released = False
+        self._released = self._is_starting = False
         self.is_over = False
         """Whether a successor serves."""
 
     def start_successor(self) -> None:
         """SIGUSR2."""
-        if self._process is not None or self.is_over:
+        if self._is_starting or self._process is not None or self.is_over:
             logger.warning("successor-runs-already")
             return
+        self._is_starting = True  # until its process is known: two of them would both take the cache folder
         self._tasks.spawn(self._start())
 
     async def _start(self) -> None:
@@ -106,8 +107,11 @@ class Predecessor:
                 )
             except OSError as error:
                 ours.close()
-                logger.error("successor-not-started", error=str(error))  # noqa: TRY400 (no trace is wanted)
+                again = self._retry()
+                logger.error("successor-not-started", error=str(error), restart_in=again)  # noqa: TRY400 (no trace)
                 return
+            finally:
+                self._is_starting = False
         logger.info("successor-started", pid=self._process.pid)
         self._channel = Channel(self._on_message, self._on_closed)
         await self._channel.open(ours)
@@ -136,10 +140,14 @@ class Predecessor:
 
     async def _reap(self, process: subprocess.Popen[bytes]) -> None:
         code = await self._tasks.offload(process.wait)
-        again = RETRY_SECONDS if self._released else None
-        logger.error("successor-failed", code=code, serving="this process serves on", restart_in=again)
-        if again is not None:
-            self._clock.call_later(again, self.start_successor)
+        logger.error("successor-failed", code=code, serving="this process serves on", restart_in=self._retry())
+
+    def _retry(self) -> float | None:
+        """Start another successor later if this node cannot store any more; returns the seconds until then."""
+        if not self._released:
+            return None
+        self._clock.call_later(RETRY_SECONDS, self.start_successor)
+        return RETRY_SECONDS
 
 
 class Successor:

@@ -30,10 +30,11 @@ MIN_SHARE_BYTES = 8 << 20
 
 def disk_budget(settings: EdgeSettings) -> int:
     """Bytes of object files of a node of several processes."""
-    return settings.ram if _has_no_disk(settings) else settings.disk
+    return settings.ram if has_no_disk(settings) else settings.disk
 
 
-def _has_no_disk(settings: EdgeSettings) -> bool:
+def has_no_disk(settings: EdgeSettings) -> bool:
+    """Whether a node of several processes keeps its bodies as files in memory."""
     return settings.cache_dir is None or settings.disk == 0
 
 
@@ -66,7 +67,7 @@ def make_disk(settings: EdgeSettings, place: NodePlace | None, clock: Clock) -> 
             return None
         admission = ADMISSIONS[settings.admission](settings.disk, settings.admission_memory)
         return DiskTier(settings.cache_dir, settings.disk, _policy(settings, settings.disk), admission)
-    in_memory = settings.cache_dir is None or settings.disk == 0
+    in_memory = has_no_disk(settings)
     folder = place.bodies if settings.cache_dir is None or in_memory else settings.cache_dir
     touches = map_file(place.touches)
     if not place.owns_cache:
@@ -87,7 +88,7 @@ def make_cache(
     """The cache of this process."""
     # Over TLS every byte passes through user space, so the bodies of a node of one process are kept there.
     files = settings.tls_cert is None or place is not None
-    if place is None or (place.owns_cache and not _has_no_disk(settings)):
+    if place is None or (place.owns_cache and not has_no_disk(settings)):
         ram = RamTier(settings.ram, _policy(settings, settings.ram), alone=disk is None)
         return SegmentCache(ram, disk, clock, tasks, files=files)
     share = max(MIN_SHARE_BYTES, settings.ram // WORKER_SHARE)

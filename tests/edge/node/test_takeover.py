@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import os
 import select
 import signal
 import socket
+import subprocess
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,7 +16,16 @@ from typing import Self
 
 import pytest
 
-from edge.node.takeover import VARIABLE, Takeover, successor_environment, takeover_of
+from edge.node.takeover import (
+    RETRY_SECONDS,
+    VARIABLE,
+    Predecessor,
+    Takeover,
+    successor_environment,
+    takeover_of,
+)
+from edge.tasks import TaskOwner
+from tests.doubles.clock import FakeClock
 from tests.edge.node.node_process import Talk, node_process, until
 from tests.edge.process import SECONDS, Upstream
 
@@ -27,6 +38,52 @@ def test_a_successor_inherits_and_its_children_do_not() -> None:
     assert set(environment) == {"PATH", VARIABLE}
     assert takeover_of(environment) == takeover
     assert takeover_of(environment) is None
+
+
+class FakeProcess:
+    """A successor that has the folder released, and ends before it is ready."""
+
+    pid = 1
+
+    def __init__(self, env: dict[str, str]) -> None:
+        takeover = takeover_of(env)
+        assert takeover is not None
+        with socket.socket(fileno=os.dup(takeover.channel)) as channel:
+            channel.sendall(b'{"release": true}\n')
+
+    def wait(self) -> int:
+        return 1
+
+
+def test_one_successor_at_a_time_and_another_one_until_one_serves(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two signals started two, for one cache folder; and one that could not be started was the last."""
+    started = 0
+
+    def popen(argv: object, env: dict[str, str], **_: object) -> FakeProcess:
+        nonlocal started
+        started += 1
+        if started == 2:
+            raise OSError("no memory")
+        return FakeProcess(env)
+
+    async def nothing() -> None:
+        pass
+
+    async def run() -> None:
+        clock, tasks = FakeClock(), TaskOwner(lambda error: None)
+        predecessor = Predecessor(lambda: ((), 0), nothing, lambda: None, tasks, clock)
+        predecessor.start_successor()
+        predecessor.start_successor()
+        for number in (1, 2, 3):
+            async with asyncio.timeout(SECONDS):
+                while not clock.waiting:
+                    await asyncio.sleep(0)
+            assert started == number
+            clock.move(RETRY_SECONDS)
+        await tasks.stop(0.0)
+
+    monkeypatch.setattr(subprocess, "Popen", popen)
+    asyncio.run(run())
 
 
 class Load:
