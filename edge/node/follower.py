@@ -7,6 +7,7 @@ follows what is a table, `edge.node.link_state`.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Sequence
 from typing import Any, Protocol
 
@@ -73,13 +74,12 @@ class Follower(asyncio.Protocol):
         """Stay connected until cancelled."""
         loop = asyncio.get_running_loop()
         while True:
-            try:
+            with contextlib.suppress(OSError):
                 await loop.create_unix_connection(lambda: self, self._path)
-            except OSError:
-                await _pause(self._clock, RETRY_SECONDS)
-                continue
-            await self._lost.wait()
-            self._lost.clear()
+                await self._lost.wait()
+                self._lost.clear()
+            # After a lost link too: an owner whose state cannot be used here would send its index without a pause.
+            await _pause(self._clock, RETRY_SECONDS)
 
     # -- asyncio.Protocol --------------------------------------------------------------------------------------
 

@@ -143,6 +143,8 @@ class Supervisor:
     # -- one child ---------------------------------------------------------------------------------------------
 
     async def _start(self, child: Child) -> None:
+        if self._stopping:
+            return
         ours, theirs = socket.socketpair()
         with theirs:
             place = NodePlace(
@@ -167,6 +169,8 @@ class Supervisor:
                 logger.error("worker-not-started", slot=child.slot, error=str(error))  # noqa: TRY400 (no trace is wanted)
                 self._on_ended(child, -1)
                 return
+        if self._stopping:  # told to stop while it was being started: it had no process that the signal could reach
+            _signal(child, signal.SIGTERM)
         child.channel = Channel(lambda message: self._on_message(child, message), lambda: None)
         await child.channel.open(ours)
         self._tasks.spawn(self._watch(child, child.process))
