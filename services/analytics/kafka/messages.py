@@ -8,10 +8,16 @@ consumer leaves out what it has had from that log.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from typing import NamedTuple
 
 from services.analytics.event_source import StoredRecord
+from services.analytics.lake.lake_files import VIEWS
+
+_KIND = re.compile(r"[a-z]{1,20}")
+MAX_NUMBER = 2.0**53
+MAX_MOMENT = 1e11
 
 
 class Message(NamedTuple):
@@ -44,8 +50,8 @@ def record_of(offset: int, value: bytes | None, headers: Iterable[tuple[str, byt
     return StoredRecord(
         position=offset,
         end=offset + 1,
-        kind=texts.get("kind", "unread"),
-        received=_number(texts.get("received", ""), timestamp),
+        kind=_kind(texts.get("kind", "")),
+        received=min(_number(texts.get("received", ""), timestamp), MAX_MOMENT),
         body=value or b"",
         subject=texts.get("subject", ""),
         sessions=tuple(texts.get("sessions", "").split()),
@@ -55,8 +61,14 @@ def record_of(offset: int, value: bytes | None, headers: Iterable[tuple[str, byt
     )
 
 
+def _kind(text: str) -> str:
+    """The kind, which names a folder of the lake: nobody else's may be that of the views, or lead elsewhere."""
+    return text if _KIND.fullmatch(text) and text != VIEWS else "unread"
+
+
 def _number(text: str, default: float) -> float:
     try:
-        return float(text)
+        number = float(text)
     except ValueError:
         return default
+    return number if 0 <= number <= MAX_NUMBER else default  # neither infinite nor NaN

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from typing import Annotated
 
 import msgspec
-from msgspec import Struct
+from msgspec import Meta, Struct
 
 from services.analytics.views.cmcd_line import place_of
 from services.analytics.views.view_event import Signal, Source, ViewEvent
@@ -26,15 +27,21 @@ SIGNALS: Mapping[str, Signal] = {
 """What a player's event type means for a view. Other types, such as `hover`, change none."""
 
 
+# The columns of the lake hold 64 bits: what is beyond these bounds is kept as text only, whoever let it in.
+Moment = Annotated[float, Meta(ge=0, le=1e11)]
+Number = Annotated[int, Meta(ge=-1, le=2**53)]
+Seconds = Annotated[float, Meta(ge=-1e7, le=1e7)]
+
+
 class _Player(Struct, rename="camel"):
     type: str
     session_id: str = ""
-    at: float = 0.0
-    sequence: int = -1
+    at: Moment = 0.0
+    sequence: Number = -1
     content_id: str = ""
-    position: float | None = None
-    startup: float | None = None
-    bitrate: int | None = None
+    position: Seconds | None = None
+    startup: Seconds | None = None
+    bitrate: Number | None = None
     edge: str = ""
     code: str = ""
     fatal: bool = False
@@ -47,17 +54,17 @@ class _Playback(Struct, rename="camel"):
     event: str
     session_id: str
     content_id: str = ""
-    position: float = -1.0
-    duration: float | None = None
+    position: Seconds = -1.0
+    duration: Seconds | None = None
 
 
 class _Access(Struct):
-    time: float
+    time: Moment
     node: str = ""
     session: str | None = None
     path: str = ""
-    status: int = 0
-    bytes: int = 0
+    status: Number = 0
+    bytes: Number = 0
     country: str | None = None
     reason: str | None = None
 

@@ -1,5 +1,7 @@
 """A record as a message of Kafka, and back."""
 
+import pytest
+
 from services.analytics.event_source import StoredRecord
 from services.analytics.kafka.messages import message_of, record_of
 
@@ -20,3 +22,15 @@ def test_records_without_a_session_are_spread():
 def test_a_message_that_is_not_ours_is_kept_as_text():
     found = record_of(1, None, [("position", b"x"), ("kind", None)], 12.0)
     assert (found.kind, found.body, found.received, found.origin_position) == ("unread", b"", 12.0, -1)
+
+
+@pytest.mark.parametrize("kind", ["views", "../../secrets", "UPPER", "a" * 21])
+def test_a_kind_that_names_no_folder_of_events_is_kept_as_text(kind):
+    assert record_of(1, b"", [("kind", kind.encode())], 12.0).kind == "unread"
+
+
+@pytest.mark.parametrize("number", ["nan", "inf", "-inf", "1e300", "-1"])
+def test_a_number_that_no_record_has_is_left_out(number):
+    headers = [("received", number.encode()), ("position", number.encode())]
+    found = record_of(1, b"", headers, 12.0)
+    assert (found.received, found.origin_position) == (12.0, -1)

@@ -2,6 +2,8 @@
 
 import json
 
+import pytest
+
 from services.analytics.views.json_lines import read_access_line, read_playback, read_player_list
 from services.analytics.views.view_event import Signal
 
@@ -44,3 +46,13 @@ def test_a_line_of_an_edges_access_log():
     init = read_access_line(line.replace(b"1.m4s", b"init.mp4"), 5.0)
     assert init.name == "request"
     assert read_access_line(b"no json", 5.0) is None
+
+
+@pytest.mark.parametrize("wrong", ['"time":1e300', '"time":-1e300', '"bytes":18446744073709551615', '"status":1e30'])
+def test_a_number_that_no_column_holds_makes_a_line_unreadable(wrong):
+    assert read_access_line(b'{"time":3,%s}' % wrong.encode(), 5.0) is None
+
+
+@pytest.mark.parametrize("wrong", ['"at":1e300', '"sequence":18446744073709551615', '"position":1e300'])
+def test_a_number_that_no_column_holds_leaves_a_players_event_out(wrong):
+    assert list(read_player_list(b'[{"type":"stop",%s}]' % wrong.encode(), 5.0)) == []
