@@ -28,6 +28,8 @@ from kernel.clock import Clock, Instant
 
 FENCE_SECONDS = 2.0
 """How long a worker may take to apply what it was sent."""
+SNAPSHOT_SECONDS = 30.0
+"""How long a worker that joined again may take to read the names of all files: a large index takes many seconds."""
 COUNTS_SECONDS = 0.5
 """How long /stats waits for a worker's figures; then it shows the last ones."""
 MAX_FENCES = 3
@@ -314,12 +316,13 @@ class Hub:
     async def _joined(self, slot: int) -> WorkerLink | None:
         """The link of a worker once its index follows; kills a worker that does not join. None: it is gone."""
         loop = asyncio.get_running_loop()
-        until = loop.time() + FENCE_SECONDS
+        began = loop.time()
         while (joined := self._awaited.get(slot)) is not None:
-            await asyncio.wait((joined,), timeout=max(0.0, until - loop.time()))
-            if not joined.done():
+            left = began + (SNAPSHOT_SECONDS if slot in self._links else FENCE_SECONDS) - loop.time()
+            if left <= 0:
                 await self._kill(slot)
                 return None
+            await asyncio.wait((joined,), timeout=left)
         return self._links.get(slot)
 
     async def _fence_worker(self, slot: int) -> None:

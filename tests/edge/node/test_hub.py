@@ -267,6 +267,32 @@ def test_a_worker_that_an_earlier_owner_left_and_that_does_not_join_is_killed(tm
     asyncio.run(run())
 
 
+def test_a_worker_that_reads_a_large_index_is_not_killed(tmp_path: Path, monkeypatch: Any) -> None:
+    """A purge soon after the owner was replaced killed all workers, with the responses of their viewers."""
+
+    async def run() -> None:
+        gate = asyncio.Event()
+        monkeypatch.setattr(hub_module.WorkerLink, "wait_for_room", lambda link: gate.wait())
+        async with owner_alone(tmp_path, survivors=(1,)) as owner:
+            await owner.cache.wait_written(owner.stores(b"/one"))
+            worker = ScriptedWorker(tmp_path, 1)
+            await worker.join()
+            await worker.until(Kind.FILES)
+            monkeypatch.setattr(hub_module, "FENCE_SECONDS", 0.0)
+            async with asyncio.TaskGroup() as tasks:
+                fence = tasks.create_task(owner.hub.fence())
+                for _ in range(20):
+                    await asyncio.sleep(0)
+                assert (fence.done(), owner.killed) == (False, [])
+                monkeypatch.setattr(hub_module, "FENCE_SECONDS", 60.0)
+                gate.set()
+                await worker.answers_fence()
+            await worker.leave()
+            assert owner.killed == []
+
+    asyncio.run(run())
+
+
 def test_a_worker_that_joined_again_during_a_fence_is_asked_again(tmp_path: Path) -> None:
     """The purge returned once the snapshot was sent, and the worker had not yet applied it."""
 
