@@ -184,7 +184,7 @@ class ServicesSettings:
     lake_events_keep: float = setting(DURATION, "30d", "How long events are kept in the lake.", least=3600)
     lake_views_keep: float = setting(DURATION, "400d", "How long views are kept in the lake.", least=3600)
     kafka: str | None = setting(
-        TEXT, None, "HOST:PORT,… of Kafka's brokers, to which events are forwarded. Not set: the lake is written here."
+        TEXT, None, "HOST:PORT,… of Kafka's brokers, to which the event log is forwarded as well. Not set: to none."
     )
     kafka_topic: str = setting(TEXT, "matinee-events", "The topic that events are forwarded to.")
     drm_master_key: str | None = setting(
