@@ -107,7 +107,8 @@ def test_each_kind_of_event_of_a_player_reaches_the_log(page, platform):
     events = platform.plan.state / "services" / "events"
 
     def missing():
-        records = [decode_record(one.payload) for one in read_page(events, 0, 1 << 30).records]
+        kept = [one.payload for one in read_page(events, 0, 1 << 30).records if one.payload is not None]
+        records = [decode_record(payload) for payload in kept]  # None: erased by another test
         told = [one for record in records if record.kind is Kind.PLAYER for one in json.loads(record.body)]
         return KINDS - {one["type"] for one in told if one.get("sessionId") == session}
 

@@ -62,15 +62,26 @@ def test_an_account_plays_an_encrypted_film_on_its_devices_until_it_may_not(view
     assert not tablet.violations()
 
     # A plan below what plays: on it goes at 480 lines
-    platform.operate("PUT", f"/accounts/{account}/plan", {"tier": "sd", "streams": 2})
     desktop.page.keyboard.press("k")
     desktop.wait_until(f"video.currentTime > {at + 0.1}")
-    desktop.page.keyboard.press("k")  # a pause is reported at once, and the answer tells of the plan
-    desktop.page.get_by_text("Your plan has changed: you are watching in up to 480p now.").wait_for()
     desktop.page.keyboard.press("k")
+    held = []
+
+    def hold(route):
+        held.append(route)
+
+    desktop.page.route("**/playback/start*", hold)
+    with laptop.page.expect_response("**/playback/start*"), desktop.page.expect_request("**/playback/start*"):
+        platform.operate("PUT", f"/accounts/{account}/plan", {"tier": "sd", "streams": 2})
+    desktop.page.keyboard.press("k")  # while the stream starts again: it plays then
+    held[0].continue_()
+    desktop.page.unroute("**/playback/start*")
+    desktop.page.get_by_text("Your plan has changed: you are watching in up to 480p now.").wait_for()
     desktop.wait_until(f"video.currentTime > {at + 0.5} && video.videoHeight === 480")
 
     # Ended from another device: the laptop is paused, so that no heartbeat tells it
+    tablet.page.reload()  # the plan's change gave the others new sessions
+    expect(alert).to_contain_text("Your plan's streams are all in use: ")
     tablet.page.get_by_role("button", name="Stop Chrome on Linux").click()
     tablet.wait_until("video.currentTime > 0.3 && video.videoHeight === 480")
     expect(laptop.page.get_by_role("alert")).to_contain_text("Playback here was ended from your account.")

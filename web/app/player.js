@@ -46,6 +46,7 @@ export class Player {
   #title = null;
   #recovery = fresh(1);
   #restarts = 0;
+  #paused = false; // what the viewer wants of a stream that is being opened again: they may press a key meanwhile
   #watching = new AbortController();
   #edges = new EdgeReport();
   #reporter = null;
@@ -102,6 +103,7 @@ export class Player {
     on("playing", () => this.#playing());
     on("waiting", () => this.#wait());
     on("timeupdate", () => this.#advance());
+    video.addEventListener("play", () => { this.#paused = false; });
     on("play", () => { if (this.#started) this.#report("play"); });
     on("pause", () => { if (this.#started && !video.ended) { this.#report("pause"); this.#beat(); } });
     on("seeked", () => { if (this.#started) this.#report("seek"); });
@@ -134,7 +136,7 @@ export class Player {
     const run = ++this.#run;
     this.#title = title;
     this.#asked = performance.now();
-    this.#started = this.#viewed = this.failed = false;
+    this.#started = this.#viewed = this.failed = this.#paused = false;
     this.#furthest = this.#lastTime = this.#restarts = 0;
     this.#next = null;
     this.#edges = new EdgeReport();
@@ -169,7 +171,7 @@ export class Player {
     return resumeAt(best, session.durationSeconds);
   }
 
-  async #open(session, from, paused = false) {
+  async #open(session, from) {
     this.#session = session;
     this.#resume = from;
     this.#view.name({ title: session.title ?? this.#title.title, attribution: session.attribution ?? this.#title.attribution });
@@ -199,7 +201,11 @@ export class Player {
     clearInterval(this.#ticker);
     this.#ticker = setInterval(() => this.#tick(), 500);
     this.#previews.show(this.#title.contentId, session.streamUrl);
-    if (paused) this.#view.wait(false);
+    this.#playAsBefore();
+  }
+
+  #playAsBefore() {
+    if (this.#paused) this.#view.wait(false);
     else this.#video.play().catch(() => this.#view.wait(false)); // autoplay refused: the viewer presses play
   }
 
@@ -397,24 +403,25 @@ export class Player {
     this.#reporter.update({ edge: new URL(url).origin });
     await new Promise((resolve) => { setTimeout(resolve, step.wait); });
     if (run !== this.#run || session !== this.#session) return;
+    this.#paused = this.#started && this.#video.paused; // before the load, which pauses
     this.#stream?.load(url, from);
-    this.#video.play().catch(() => {});
+    this.#playAsBefore();
   }
 
   /** A new session in place of this one, from the same second. */
   async #restart() {
     const run = this.#run;
     const from = this.#position;
-    const paused = this.#started && this.#video.paused;
     this.#over = this.#session.sessionId;
     this.#view.wait(true);
     try {
       await this.#release();
       const session = await this.#start(this.#title);
       if (run !== this.#run) return void giveBack(session, from);
+      this.#paused = this.#started && this.#video.paused; // not before: the viewer may have pressed a key since
       this.#closeStream();
       this.#recovery = { ...fresh(session.edges?.length ?? 1), restarted: true };
-      await this.#open(session, from, paused);
+      await this.#open(session, from);
     } catch (error) {
       if (run === this.#run) this.#fail(error, "restart");
     }
