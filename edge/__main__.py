@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING
 import structlog
 import uvloop
 
-from edge.node.notify import notify
-from edge.node.place import NodePlace, place_of
+from edge.node.processes.notify import notify
+from edge.node.processes.place import NodePlace, place_of
 from edge.process_log import configure_log, loop_exception_handler
 from edge.settings import EdgeSettings
 from edge.upstreams.network import LoopNetwork
@@ -28,8 +28,8 @@ from system.clock import SystemClock
 
 if TYPE_CHECKING:  # a supervisor does without them
     from edge.app import Edge
-    from edge.node.channel import SupervisorLink
-    from edge.node.takeover import Successor
+    from edge.node.processes.channel import SupervisorLink
+    from edge.node.processes.takeover import Successor
 
 SETTINGS = EdgeSettings
 
@@ -87,9 +87,9 @@ class _Surroundings:
 
 
 def _surroundings(settings: EdgeSettings, place: NodePlace | None) -> _Surroundings:
-    from edge.node import sockets
-    from edge.node.channel import SupervisorLink
-    from edge.node.takeover import Successor, takeover_of
+    from edge.node.processes import sockets
+    from edge.node.processes.channel import SupervisorLink
+    from edge.node.processes.takeover import Successor, takeover_of
 
     if place is not None:
         at = settings.admin._replace(port=place.admin_port)
@@ -135,7 +135,7 @@ async def _serve(settings: EdgeSettings, place: NodePlace | None) -> None:
 
 
 def _install_handlers(edge: Edge, begin_stop: Callable[[], object], clock: SystemClock) -> None:
-    from edge.node.takeover import Predecessor
+    from edge.node.processes.takeover import Predecessor
 
     def inherited() -> tuple[Sequence[int], int]:
         return edge.listener.descriptors, edge.admin_address.port if edge.admin_address is not None else 0

@@ -30,11 +30,11 @@ from edge.fleet.setup import (
     with_job_callbacks,
 )
 from edge.fleet.subscribe import Subscriber
-from edge.node.channel import SupervisorLink
 from edge.node.owner import NodeOwner
-from edge.node.place import NodePlace
+from edge.node.processes.channel import SupervisorLink
+from edge.node.processes.place import NodePlace
+from edge.node.processes.sockets import SharedSockets
 from edge.node.reload_steps import reload_steps
-from edge.node.sockets import SharedSockets
 from edge.node.tiers import make_cache, make_disk, map_file
 from edge.node.worker import NodeWorker
 from edge.policy.authorise import Node, TokenMemo, authorise_request

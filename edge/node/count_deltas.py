@@ -33,7 +33,7 @@ class CountReporter:
         self._head_times = [0] * len(counts.head_times)
 
     def repeat_gauges(self) -> None:
-        """Say the gauges anew: the owner that knew them is gone."""
+        """Send all gauges again: the owner that knew them is gone."""
         self._figures.update(dict.fromkeys(GAUGES, 0))
 
     def deltas(self) -> Deltas:

@@ -25,6 +25,7 @@ from edge.node.frames import BadFrame, Frame, FrameReader, Kind, encode
 from edge.serve.connection_limits import ConnectionCounts
 from edge.tasks import TaskOwner
 from kernel.clock import Clock, Instant
+from kernel.errors import MatineeError
 
 FENCE_SECONDS = 2.0
 """How long a worker may take to apply what it was sent."""
@@ -37,16 +38,20 @@ MAX_FENCES = 3
 SNAPSHOT_STEP = 200
 """Files sent before the loop serves requests again."""
 MAX_UNSENT = 64 << 20
-"""Bytes that may wait for a worker; beyond it the link is cut, and the worker joins anew."""
+"""Bytes that may wait for a worker; beyond it the link is cut, and the worker joins again."""
 
 logger = structlog.get_logger("edge")
+
+
+class WorkerNotKilled(MatineeError):
+    """A silent worker may still serve what was purged or changed, so nothing may be acknowledged."""
 
 
 class Killer(Protocol):
     """Kills workers by their slots."""
 
     async def kill(self, slot: int) -> None:
-        """Kill a worker; returns when it is gone."""
+        """Kill a worker; returns when it is gone. Raises WorkerNotKilled."""
 
 
 class WorkerLink(asyncio.Protocol):
@@ -232,7 +237,7 @@ class Hub:
             self._settle(link.slot)
 
     def on_lost(self, link: WorkerLink) -> None:
-        """A worker's link is lost: it joins anew, or is dead."""
+        """A worker's link is lost: it joins again, or is dead."""
         take_back_gauges(self._counts, link.gauges)
         link.gauges = {}
         if self._links.get(link.slot) is link:

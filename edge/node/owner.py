@@ -15,9 +15,9 @@ from typing import Protocol
 from cache.cache import SegmentCache
 from edge.counters import Counts
 from edge.fleet.apply import FleetState
-from edge.node.channel import Message, SupervisorLink
-from edge.node.hub import Hub
-from edge.node.place import NodePlace
+from edge.node.hub import Hub, WorkerNotKilled
+from edge.node.processes.channel import Message, SupervisorLink
+from edge.node.processes.place import NodePlace
 from edge.node.relayed_viewers import RelayedViewers
 from edge.policy.locate import Locator
 from edge.prefetch.service import PrefetchService
@@ -133,8 +133,11 @@ class NodeOwner:
             self.on_release()
 
     async def kill(self, slot: int) -> None:
-        """Have the supervisor kill a worker; returns when it is gone."""
-        self._number += 1
-        made = self._kills[self._number] = asyncio.get_running_loop().create_future()
-        self._link.send(kill=slot, number=self._number)
+        """Have the supervisor kill a worker; returns when it is gone. Raises WorkerNotKilled."""
+        self._number = number = self._number + 1
+        made = self._kills[number] = asyncio.get_running_loop().create_future()
+        self._link.send(kill=slot, number=number)
         await asyncio.wait((made,), timeout=KILL_SECONDS)
+        if not made.done():
+            self._kills.pop(number, None)
+            raise WorkerNotKilled(f"worker {slot} was not killed within {KILL_SECONDS:g} s")

@@ -17,11 +17,11 @@ from pathlib import Path
 import structlog
 import xxhash
 
-from edge.node.notify import notify
-from edge.node.place import TICKET_SECRET
-from edge.node.sockets import forget_passed_sockets, free_port, open_sockets, own, passed_sockets
-from edge.node.supervisor import Supervisor
-from edge.node.takeover import Predecessor, Successor, Takeover, takeover_of
+from edge.node.processes.notify import notify
+from edge.node.processes.place import TICKET_SECRET
+from edge.node.processes.sockets import forget_passed_sockets, free_port, open_sockets, own, passed_sockets
+from edge.node.processes.supervisor import Supervisor
+from edge.node.processes.takeover import Predecessor, Successor, Takeover, takeover_of
 from edge.node.tiers import has_no_disk, touches_size
 from edge.process_log import configure_log
 from edge.serve.shared_counts import map_size

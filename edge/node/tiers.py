@@ -19,7 +19,7 @@ from cache.eviction.choice import POLICIES, S3FifoTuning, shared_policy, touch_m
 from cache.eviction.policy import Policy
 from cache.eviction.shared_touches import TouchingPolicy
 from cache.ram import RamTier
-from edge.node.place import NodePlace
+from edge.node.processes.place import NodePlace
 from edge.settings import EdgeSettings
 from kernel.clock import Clock
 

@@ -14,7 +14,7 @@ from edge.fleet.apply import FleetState, key_set
 from edge.fleet.live_settings import LiveSettings
 from edge.node.count_deltas import CountReporter
 from edge.node.follower import Follower
-from edge.node.place import NodePlace
+from edge.node.processes.place import NodePlace
 from edge.node.relay import Relay
 from edge.policy.rules import Rules
 from edge.prefetch.seen_objects import SeenObjects

@@ -22,7 +22,7 @@ from system.clock import utc_timestamp
 log = structlog.get_logger("origin")
 
 SETTLE_SECONDS = 1.0
-"""Every origin reads a title's record again within half a second: a purge before that could fetch the title anew."""
+"""Every origin reads a title's record again within half a second: an edge purged before that could fetch it again."""
 
 
 @dataclass(frozen=True, slots=True)

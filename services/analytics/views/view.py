@@ -101,7 +101,7 @@ class View(Struct):
 
 
 def is_duplicate(view: View, event: ViewEvent) -> bool:
-    """Whether the view has had this event; remembers it if not. A player that loads anew counts from 0 again."""
+    """Whether the view has had this event; remembers it if not. A player that is loaded again counts from 0 again."""
     key = hash_event(event)
     if key in view.recent:
         return True

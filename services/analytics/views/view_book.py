@@ -58,7 +58,6 @@ class ViewBook:
         self._closed: OrderedDict[str, Closed] = OrderedDict()
         self._crowded_out: list[View] = []
         self._changed: set[str] = set()
-        self.duplicates = 0
 
     @property
     def open_count(self) -> int:
@@ -77,7 +76,6 @@ class ViewBook:
                 update_view(view, event)
                 continue
             if is_duplicate(view, event):
-                self.duplicates += 1
                 continue
             newest[event.session] = max(newest.get(event.session, 0.0), event.at)
             held = self._held.setdefault(event.session, [])
@@ -139,12 +137,6 @@ class ViewBook:
         ]
         return [self._close(view, now) for view in (*self._crowded_out_now(), *due)]
 
-    def close_all(self, now: float) -> list[ViewRow]:
-        """Close every view."""
-        for session in list(self._held):
-            self._settle(self._views[session], self._held.pop(session))
-        return [self._close(view, now) for view in (*self._crowded_out_now(), *list(self._views.values()))]
-
     def _crowded_out_now(self) -> list[View]:
         crowded, self._crowded_out = self._crowded_out, []
         return crowded
@@ -173,10 +165,6 @@ class ViewBook:
         """The rows of the views that are open, as they stand."""
         for view in self._views.values():
             yield row_of(view, now, self._default_region)
-
-    def open_views(self) -> Iterable[View]:
-        """The views that are open."""
-        return self._views.values()
 
     def forget_sessions(self, sessions: frozenset[str]) -> None:
         """Forget sessions, as though they had never been."""

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from services.search.index.entry import TitleRow
 
 MAX_INSERTED = 100
-"""Changes that are made one by one; for more of them the list is sorted anew."""
+"""Changes that are made one by one; for more of them the whole list is sorted again."""
 RECENT_SHARE = 0.03
 """How much of a weight is the title's year, by which it is recent."""
 

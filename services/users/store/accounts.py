@@ -157,7 +157,7 @@ class AccountTable:
             await connection.execute(change)
 
     async def set_plan(self, account_id: str, plan: Plan, now: float) -> bool:
-        """Change the plan, by which what plays is judged anew. Returns False if there is no such account."""
+        """Change the plan, by which running streams are judged again. Returns False if there is no such account."""
         async with self._database.write() as connection:
             change = update(accounts).where(accounts.c.account_id == account_id).values(**plan_columns(plan))
             if not (await connection.execute(change)).rowcount:

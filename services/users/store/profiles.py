@@ -51,7 +51,7 @@ class ProfileTable:
         return made
 
     async def put_profile(self, account_id: str, profile: Profile, now: float) -> bool:
-        """Replace a profile of the account, by which what plays is judged anew. Returns False if it has no such one."""
+        """Replace a profile of the account, by which streams are judged again. Returns False if it has no such one."""
         row = profile_row(account_id, 0, profile)
         del row["number"]
         mine = (profiles.c.profile_id == profile.profile_id) & (profiles.c.account_id == account_id)

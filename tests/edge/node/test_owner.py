@@ -7,10 +7,14 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import pytest
+
+import edge.node.owner as owner_module
 from edge.counters import Counts
 from edge.fleet.apply import FleetState
+from edge.node.hub import WorkerNotKilled
 from edge.node.owner import NodeOwner
-from edge.node.place import NodePlace
+from edge.node.processes.place import NodePlace
 from edge.policy.rules import Rules
 from edge.serve.connection_limits import ConnectionCounts
 from edge.tasks import TaskOwner
@@ -64,3 +68,10 @@ def test_a_killed_worker_is_confirmed_by_the_supervisor() -> None:
         await asyncio.wait_for(killing, 5)
 
     asyncio.run(run())
+
+
+def test_a_worker_that_the_supervisor_does_not_kill_is_no_success(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The purge that it was to be killed for was acknowledged, although it might serve on."""
+    monkeypatch.setattr(owner_module, "KILL_SECONDS", 0.0)
+    with pytest.raises(WorkerNotKilled):
+        asyncio.run(owner(None)[0].kill(1))

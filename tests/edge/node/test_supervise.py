@@ -6,8 +6,8 @@ import socket
 import pytest
 
 from edge.node import supervise
+from edge.node.processes.takeover import VARIABLE
 from edge.node.supervise import node_folder
-from edge.node.takeover import VARIABLE
 from edge.settings import EdgeSettings
 from kernel.errors import BadSettings
 from kernel.settings.table import resolve

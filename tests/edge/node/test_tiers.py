@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from edge.node.place import NodePlace
+from edge.node.processes.place import NodePlace
 from edge.node.tiers import disk_budget, make_cache, make_disk, touches_size
 from edge.settings import EdgeSettings
 from kernel.settings.table import resolve

@@ -9,7 +9,7 @@ import pytest
 
 from edge.counters import Counts
 from edge.fleet.apply import FleetState
-from edge.node.place import NodePlace
+from edge.node.processes.place import NodePlace
 from edge.node.worker import NodeWorker
 from edge.prefetch.seen_objects import SeenObjects
 from edge.serve.connection_limits import ConnectionCounts

@@ -1,8 +1,9 @@
 """The supervisor of a node of several processes: it opens the sockets, starts the processes and starts them again.
 
-It does nothing for a request. Slot 0 owns the cache (`edge.node.place`); all of them accept from the same sockets. A
-process that ends is started again within a second. SIGHUP and SIGUSR1 go to the owner, which tells the workers and
-knows which part failed; SIGTERM goes to all. When the supervisor is gone, each child drains and ends by itself.
+It does nothing for a request. Slot 0 owns the cache (`edge.node.processes.place`); all of them accept from the same
+sockets. A process that ends is started again within a second. SIGHUP and SIGUSR1 go to the owner, which tells the
+workers and knows which part failed; SIGTERM goes to all. When the supervisor is gone, each child drains and ends by
+itself.
 """
 
 from __future__ import annotations
@@ -19,10 +20,10 @@ from pathlib import Path
 
 import structlog
 
-from edge.node.channel import Channel, Message
-from edge.node.child_state import ChildEvent, ChildState, failures_after, next_state, pause_before_restart
-from edge.node.place import OWNER, NodePlace
-from edge.node.takeover import RELEASE_SECONDS, Successor
+from edge.node.processes.channel import Channel, Message
+from edge.node.processes.child_state import ChildEvent, ChildState, failures_after, next_state, pause_before_restart
+from edge.node.processes.place import OWNER, NodePlace
+from edge.node.processes.takeover import RELEASE_SECONDS, Successor
 from edge.tasks import TaskOwner
 
 KILL_AFTER_SECONDS = 15.0

@@ -2,10 +2,11 @@
 
 import pytest
 
-from edge.node import child_state, link_state
-from edge.node.child_state import ChildEvent, ChildState
+from edge.node import link_state
 from edge.node.frames import BadFrame, Kind
 from edge.node.link_state import CONNECTED, LOST, LinkState
+from edge.node.processes import child_state
+from edge.node.processes.child_state import ChildEvent, ChildState
 
 
 def after(*events):

@@ -14,7 +14,7 @@ from enum import StrEnum
 FIRST_PAUSE, MAX_PAUSE = 0.05, 5.0
 """Seconds before a process is started again: each time twice the pause before."""
 STEADY_SECONDS = 10.0
-"""A process that ran for so long did not fail at its start: the pauses begin anew."""
+"""A process that ran for so long did not fail at its start: its pauses start from the shortest."""
 
 
 class ChildState(StrEnum):

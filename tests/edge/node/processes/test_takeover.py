@@ -16,7 +16,7 @@ from typing import Self
 
 import pytest
 
-from edge.node.takeover import (
+from edge.node.processes.takeover import (
     RETRY_SECONDS,
     VARIABLE,
     Predecessor,

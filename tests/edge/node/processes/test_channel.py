@@ -3,7 +3,7 @@
 import asyncio
 import socket
 
-from edge.node.channel import MAX_LINE_BYTES, Channel
+from edge.node.processes.channel import MAX_LINE_BYTES, Channel
 
 
 async def both(first, second):

@@ -7,7 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from edge.node.supervisor import Supervisor
+from edge.node.processes.supervisor import Supervisor
 
 ROOT = Path(__file__).resolve().parents[3]
 

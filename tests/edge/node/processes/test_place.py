@@ -1,6 +1,6 @@
 """The place of a process in its node."""
 
-from edge.node.place import NodePlace, place_of
+from edge.node.processes.place import NodePlace, place_of
 
 
 def test_a_child_learns_its_place_from_its_environment():

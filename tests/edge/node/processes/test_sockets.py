@@ -5,7 +5,7 @@ import socket
 
 import pytest
 
-from edge.node.sockets import SharedSockets, adopt, forget_passed_sockets, open_sockets, passed_sockets
+from edge.node.processes.sockets import SharedSockets, adopt, forget_passed_sockets, open_sockets, passed_sockets
 from kernel.settings.table import Address
 
 

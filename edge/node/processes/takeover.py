@@ -25,9 +25,9 @@ from dataclasses import asdict, dataclass
 
 import structlog
 
-from edge.node.channel import Channel, Message
-from edge.node.notify import notify
-from edge.node.place import VARIABLE as PLACE
+from edge.node.processes.channel import Channel, Message
+from edge.node.processes.notify import notify
+from edge.node.processes.place import VARIABLE as PLACE
 from edge.tasks import TaskOwner
 from kernel.clock import Clock
 
