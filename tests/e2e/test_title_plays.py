@@ -24,8 +24,8 @@ NODE_MODULES = Path(__file__).resolve().parents[2] / "node_modules"
 FLAGS = ["--no-sandbox", "--disable-background-networking", "--autoplay-policy=no-user-gesture-required"]
 MAX_OFFSET = 0.045
 """Seconds between sound and picture that viewers do not notice (ITU-R BT.1359)."""
-START = 6.6
-"""Players start here: two flashes are left."""
+START = 5.6
+"""Players start here: three flashes are left. A busy machine may drop the frames of one; two are needed to compare."""
 LIBRARIES = {
     "hls.js": "hls.js/dist/hls.min.js",
     "Shaka": "shaka-player/dist/shaka-player.compiled.js",
@@ -147,7 +147,7 @@ def test_a_player_plays_to_the_end_with_sound_in_time(browser, title, player, na
         page.close()
     assert shown[0] == pytest.approx(SECONDS, abs=0.15)
     assert shown[1] == 360
-    assert len(flashes) >= 2, "7 and 8 s are white"
+    assert len(flashes) >= 2, "6, 7 and 8 s are white"
     assert abs(offset(beeps, flashes)) < MAX_OFFSET
 
 
